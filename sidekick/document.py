@@ -1,0 +1,106 @@
+"""The JSON document of an alert: what the log keeps and the sinks send.
+
+Falco's keys as they came (``output_fields`` to the letter), ``uuid``, and one key of our own:
+
+    {"uuid", "output", "priority", "rule", "time", "output_fields", "source", "tags", "hostname",
+     "sidekick": {"fingerprint", "kind", "count", "first_seen", "last_seen", "score",
+                  "parts": [{"name", "points", "why"}], "routes", "silenced_by"}}
+
+``tags``, ``hostname``, and the empty ones of ``parts``, ``routes``, ``silenced_by`` are left out
+when empty. ``first_seen`` and ``last_seen`` are ns since the epoch.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from sidekick.model import Alert, Assessment, Part, Priority
+
+
+class Note(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
+    """The key ``sidekick`` of a document."""
+
+    fingerprint: str
+    kind: str
+    count: int
+    first_seen: int
+    last_seen: int
+    score: int
+    parts: tuple[Part, ...] = ()
+    routes: tuple[str, ...] = ()
+    silenced_by: str = ""
+
+
+class Document(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
+    """A decoded document; ``output_fields`` is decoded with it."""
+
+    uuid: str
+    output: str
+    priority: str
+    rule: str
+    time: str
+    output_fields: dict[str, Any]
+    source: str
+    tags: tuple[str, ...] = ()
+    hostname: str = ""
+    sidekick: Note | None = None
+
+
+class _Written(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
+    uuid: str
+    output: str
+    priority: str
+    rule: str
+    time: str
+    output_fields: msgspec.Raw
+    source: str
+    tags: tuple[str, ...] = ()
+    hostname: str = ""
+    sidekick: Note | None = None
+
+
+_encode = msgspec.json.Encoder().encode
+_decoder = msgspec.json.Decoder(Document)
+_raw_decoder = msgspec.json.Decoder(_Written)
+_LABELS = {p: p.label for p in Priority}
+
+
+def write(uuid: str, alert: Alert, a: Assessment) -> bytes:
+    """The document as compact JSON without a newline."""
+    note = Note(
+        a.fingerprint,
+        a.kind,
+        a.count,
+        a.first_seen_ns,
+        a.last_seen_ns,
+        a.score,
+        a.parts,
+        a.routes,
+        a.silenced_by,
+    )
+    return _encode(
+        _Written(
+            uuid,
+            alert.output,
+            _LABELS[alert.priority],
+            alert.rule,
+            alert.time,
+            msgspec.Raw(alert.fields_json),
+            alert.source,
+            alert.tags,
+            alert.hostname,
+            note,
+        )
+    )
+
+
+def read(body: bytes) -> Document:
+    """The document of ``write``; raises ``msgspec.DecodeError`` for anything else."""
+    return _decoder.decode(body)
+
+
+def fields_text(body: bytes) -> bytes:
+    """The ``output_fields`` of a document as the exact JSON text that the sender wrote."""
+    return bytes(_raw_decoder.decode(body).output_fields)
