@@ -111,3 +111,4 @@ class Envelope(msgspec.Struct, frozen=True, gc=False):
     time_ns: int
     fingerprint: str
     body: bytes
+    received_ns: int = 0

@@ -1,0 +1,195 @@
+"""The write side of the alert log: one SQLite connection, used by one thread.
+
+A group of alerts, the progress of the lanes and whatever else is due become durable in one
+transaction (WAL, ``synchronous=FULL``): after ``write`` returned, a kill -9 or a power cut loses
+none of it.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import sqlite3
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, TypeVar
+
+from sidekick.errors import SidekickError
+from sidekick.hub import schema
+from sidekick.hub.config import LogConfig
+from sidekick.hub.room import Room
+
+T = TypeVar("T")
+Row = tuple[int, int, int, int, int, str, bytes]
+"""seq, received_ns, time_ns, priority, lanes, fingerprint, body."""
+Statement = tuple[str, Sequence[Any]]
+
+_ROWS_AT_ONCE = 256
+_PLACES = "(?,?,?,?,?,?,?)"
+
+
+class LogError(SidekickError):
+    """The alert log cannot be opened."""
+
+
+@dataclass(slots=True)
+class Group:
+    """What one transaction writes; ``progress`` is (next, open, bit) per lane."""
+
+    rows: list[Row] = field(default_factory=list)
+    statements: list[Statement] = field(default_factory=list)
+    progress: list[tuple[int, str, int]] = field(default_factory=list)
+
+
+class Spool:
+    """The open log; raises ``LogError`` with what to do when it cannot be opened."""
+
+    def __init__(self, directory: Path, config: LogConfig) -> None:
+        self.path = directory / "alerts.db"
+        self._lock = _lock(directory)
+        try:
+            self._db = sqlite3.connect(
+                self.path, isolation_level=None, check_same_thread=False, cached_statements=64
+            )
+            for pragma in (
+                "journal_mode=WAL",
+                "synchronous=FULL",
+                "busy_timeout=5000",
+                "cache_size=-4096",
+                "journal_size_limit=16777216",
+                "wal_autocheckpoint=2000",
+                "temp_store=MEMORY",
+            ):
+                self._db.execute(f"PRAGMA {pragma}")
+            self.node = schema.prepare(self._db)
+            self.room = Room(self._db, directory, config)
+        except (sqlite3.Error, schema.LogVersionError) as error:
+            self._lock.close()
+            raise LogError(
+                f"{self.path}: {error}; move the directory away to start with an empty log"
+            ) from error
+
+    def close(self) -> None:
+        """Close it; a later start finds everything written so far."""
+        self._db.close()
+        self._lock.close()
+
+    def last_seq(self) -> int:
+        """The highest sequence number ever used, 0 for none."""
+        highest: int = self._db.execute(
+            "SELECT max(ifnull((SELECT max(seq) FROM alert), 0), "
+            "ifnull((SELECT max(next) - 1 FROM lane), 0), ifnull((SELECT max(seq) FROM dead), 0))"
+        ).fetchone()[0]
+        return highest
+
+    def lane_rows(self, names: Sequence[str]) -> dict[str, tuple[int, int, str]]:
+        """(bit, next, open) of each lane; a new one starts behind the last alert.
+
+        A lane that is no longer configured keeps its row while all bits are not taken, so that
+        taking it back into the configuration goes on where it stopped.
+        """
+        known = {
+            n: (b, nx, o)
+            for b, n, nx, o in self._db.execute("SELECT bit, name, next, open FROM lane")
+        }
+        for name in (n for n in names if n not in known):
+            used = {bit for bit, _, _ in known.values()}
+            free = [bit for bit in range(schema.MAX_LANES) if bit not in used]
+            if not free:
+                gone = next(n for n in known if n not in names)
+                free = [known.pop(gone)[0]]
+                self._forget(free[0])
+            known[name] = (free[0], self.last_seq() + 1, "[]")
+            self._db.execute(
+                "INSERT INTO lane (bit, name, next) VALUES (?, ?, ?)",
+                (free[0], name, known[name][1]),
+            )
+        return {name: known[name] for name in names}
+
+    def forget_lanes_except(self, names: Sequence[str]) -> list[str]:
+        """Drop the lanes that are not configured any more; gives their names."""
+        gone = [(b, n) for b, n in self._db.execute("SELECT bit, name FROM lane") if n not in names]
+        for bit, _ in gone:
+            self._forget(bit)
+        return [name for _, name in gone]
+
+    def _forget(self, bit: int) -> None:
+        with self._transaction():
+            self._db.execute(
+                "UPDATE alert SET lanes = lanes & ~? WHERE lanes & ?", (1 << bit, 1 << bit)
+            )
+            for table in ("lane", "retry", "dead"):
+                self._db.execute(f"DELETE FROM {table} WHERE bit = ?", (bit,))
+
+    def write(self, group: Group) -> None:
+        """Make the group durable; raises ``sqlite3.Error``, and then nothing of it is written."""
+        with self._transaction():
+            _insert(self._db, group.rows)
+            for sql, values in group.statements:
+                self._db.execute(sql, values)
+            for progress in group.progress:
+                self._db.execute("UPDATE lane SET next = ?, open = ? WHERE bit = ?", progress)
+
+    def call(self, function: Callable[[sqlite3.Connection], T]) -> T:
+        """Run the function in a transaction of its own."""
+        with self._transaction():
+            return function(self._db)
+
+    def _transaction(self) -> _Transaction:
+        return _Transaction(self._db)
+
+
+class _Transaction:
+    """BEGIN IMMEDIATE ... COMMIT, or ROLLBACK when anything failed."""
+
+    def __init__(self, db: sqlite3.Connection) -> None:
+        self._db = db
+
+    def __enter__(self) -> None:
+        self._db.execute("BEGIN IMMEDIATE")
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        try:
+            if kind is None:
+                self._db.execute("COMMIT")
+        finally:
+            if self._db.in_transaction:
+                self._db.execute("ROLLBACK")
+
+
+def _insert(db: sqlite3.Connection, rows: list[Row]) -> None:
+    """Many rows a statement: each statement hands the interpreter lock over once, not per row."""
+    start = 0
+    while start < len(rows):
+        count = min(_ROWS_AT_ONCE, 1 << (len(rows) - start).bit_length() - 1)
+        values: list[Any] = []
+        for row in rows[start : start + count]:
+            values.extend(row)
+        db.execute("INSERT INTO alert VALUES " + ",".join([_PLACES] * count), values)
+        start += count
+
+
+def _lock(directory: Path) -> Any:
+    try:
+        directory.mkdir(parents=True, exist_ok=True, mode=0o700)
+        file = open(directory / "lock", "a+")  # noqa: SIM115
+    except OSError as error:
+        raise LogError(
+            f"{directory}: the alert log needs a writable directory ({error.strerror}); "
+            "set state_dir or --state"
+        ) from error
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        file.seek(0)
+        owner = file.read().strip() or "unknown"
+        file.close()
+        raise LogError(
+            f"{directory}: another sidekick (pid {owner}) uses this alert log; stop it, or give "
+            "this one a state_dir of its own"
+        ) from None
+    file.truncate(0)
+    file.write(str(os.getpid()))
+    file.flush()
+    return file

@@ -1,0 +1,218 @@
+"""Group commit: while one transaction runs in the writer thread, the next group gathers."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import queue
+import sqlite3
+import threading
+import time
+from collections.abc import Callable, Iterable
+from typing import Any, Protocol, TypeVar
+
+from sidekick import metrics
+from sidekick.errors import Shed
+from sidekick.hub.spool import Group, Row, Spool, Statement
+from sidekick.sources import Answer
+
+T = TypeVar("T")
+log = logging.getLogger(__name__)
+
+_TIDY_EVERY_SECS = 1.0
+_LAZY_SECS = 0.004
+
+
+class Progress(Protocol):
+    """A lane, as far as the writer needs it."""
+
+    bit: int
+
+    def progress(self) -> tuple[int, str, int]:
+        """(next, open, bit) to be stored."""
+
+
+class _Batch:
+    """A group and whom to tell."""
+
+    __slots__ = ("answers", "committed", "group", "lanes")
+
+    def __init__(self) -> None:
+        self.group = Group()
+        self.answers: list[tuple[int, int, Answer]] = []
+        self.lanes: list[Progress] = []
+        self.committed: list[Any] = []
+
+
+class Writer:
+    """Runs one thread over a spool; all methods are called on the event loop.
+
+    ``on_commit`` is called with what ``put`` was given, in order, once it is durable and before
+    the answers.
+    """
+
+    def __init__(self, spool: Spool, on_commit: Callable[[list[Any]], None]) -> None:
+        self._spool = spool
+        self._on_commit = on_commit
+        self._loop = asyncio.get_running_loop()
+        self._inbox: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
+        self._next = _Batch()
+        self._busy = False
+        self._dirty: dict[int, Progress] = {}
+        self._lazy: asyncio.TimerHandle | None = None
+        self._idle: asyncio.Future[None] | None = None
+        self._tidied = 0.0
+        self._thread = threading.Thread(target=self._run, name="log-writer", daemon=True)
+        self._thread.start()
+        self.pending_bytes = 0
+        self.failing = ""
+        """Why the last commit failed; "" when it did not."""
+
+    @property
+    def shed_priority(self) -> int:
+        """Alerts of this priority and lower find no room; 0: all do."""
+        return self._spool.room.shed_priority
+
+    def put(self, rows: list[Row], kept: Iterable[Any], size: int, answer: Answer | None) -> None:
+        """Take rows of one sender; ``size`` is their bytes."""
+        batch = self._next
+        batch.group.rows += rows
+        batch.committed += kept
+        self.pending_bytes += size
+        if answer is not None:
+            batch.answers.append((len(batch.group.rows), size, answer))
+        if not self._busy:
+            self._start()
+
+    def also(self, statements: Iterable[Statement], lane: Progress | None = None) -> None:
+        """Write statements, and how far a lane is, soon: with the next group or shortly after."""
+        self._next.group.statements.extend(statements)
+        if lane is not None:
+            self._dirty[lane.bit] = lane
+        if not self._busy and self._lazy is None:
+            self._lazy = self._loop.call_later(_LAZY_SECS, self._start)
+
+    async def call(self, function: Callable[[sqlite3.Connection], T]) -> T:
+        """Run a function in a transaction of its own, in the writer thread."""
+        future: asyncio.Future[T] = self._loop.create_future()
+
+        def run() -> None:
+            try:
+                result = self._spool.call(function)
+            except Exception as error:
+                self._loop.call_soon_threadsafe(_fail, future, error)
+            else:
+                self._loop.call_soon_threadsafe(_resolve, future, result)
+
+        self._inbox.put(run)
+        return await future
+
+    async def close(self) -> None:
+        """Write what waits, then end the thread and close the spool."""
+        while self._busy or self._waiting():
+            if not self._busy:
+                self._start()
+            self._idle = self._loop.create_future()
+            await self._idle
+        if self._lazy is not None:
+            self._lazy.cancel()
+        self._inbox.put(None)
+        await self._loop.run_in_executor(None, self._thread.join)
+        self._spool.close()
+
+    def _waiting(self) -> bool:
+        return bool(self._next.group.rows or self._next.group.statements or self._dirty)
+
+    def _start(self) -> None:
+        if self._lazy is not None:
+            self._lazy.cancel()
+            self._lazy = None
+        if self._busy or not self._waiting():
+            return
+        batch, self._next = self._next, _Batch()
+        batch.lanes = list(self._dirty.values())
+        batch.group.progress = [lane.progress() for lane in batch.lanes]
+        self._dirty.clear()
+        self._busy = True
+        self._inbox.put(lambda: self._write(batch))
+
+    def _run(self) -> None:
+        while (job := self._inbox.get()) is not None:
+            job()
+
+    def _write(self, batch: _Batch) -> None:
+        """In the thread: commit, and tell the loop; a full disk is tried once more."""
+        began = time.perf_counter()
+        error: Exception | None = None
+        try:
+            self._spool.write(batch.group)
+        except sqlite3.Error as first:
+            error = self._once_more(batch.group, first)
+        took = time.perf_counter() - began
+        self._loop.call_soon_threadsafe(self._done, batch, error, took)
+        if began - self._tidied > _TIDY_EVERY_SECS:
+            self._tidy()
+
+    def _once_more(self, group: Group, first: sqlite3.Error) -> Exception | None:
+        try:
+            self._spool.room.disk_is_full()
+            self._spool.write(group)
+        except sqlite3.Error as error:
+            return error
+        log.warning("the disk is full", extra={"error": str(first)})
+        return None
+
+    def _tidy(self) -> None:
+        room = self._spool.room
+        try:
+            more = room.tidy(time.time_ns())
+            metrics.log_bytes.set(room.used())
+        except sqlite3.Error as error:
+            log.warning("could not tidy the alert log", extra={"error": str(error)})
+            more = False
+        metrics.log_limit.set(room.limit)
+        metrics.log_full.set(room.shed_priority > 0)
+        for priority, count in list(room.shed.items()):
+            metrics.lost.labels("shed from the log").inc(count)
+            log.error("shed undelivered alerts", extra={"priority": priority, "count": count})
+        room.shed.clear()
+        self._tidied = 0.0 if more else time.perf_counter()
+
+    def _done(self, batch: _Batch, error: Exception | None, took: float) -> None:
+        self._busy = False
+        metrics.commit_seconds.observe(took)
+        if error is None:
+            if batch.committed:
+                metrics.commit_alerts.observe(len(batch.committed))
+                self._on_commit(batch.committed)
+            self.failing = ""
+        else:
+            self._keep_unwritten(batch, error)
+        refusal = None if error is None else Shed(f"the alert log cannot be written: {error}")
+        for _, size, answer in batch.answers:
+            self.pending_bytes -= size
+            answer(refusal)
+        if self._next.group.rows:
+            self._start()
+        elif self._waiting() and self._lazy is None:
+            self._lazy = self._loop.call_later(_LAZY_SECS if error is None else 1.0, self._start)
+        if self._idle is not None and not self._idle.done():
+            self._idle.set_result(None)
+
+    def _keep_unwritten(self, batch: _Batch, error: Exception) -> None:
+        """Nobody waits for statements and progress: they go with a later group."""
+        self.failing = str(error)
+        log.error("could not write the alert log", extra={"error": str(error)})
+        self._next.group.statements[:0] = batch.group.statements
+        for lane in batch.lanes:
+            self._dirty.setdefault(lane.bit, lane)
+
+
+def _resolve(future: asyncio.Future[T], result: T) -> None:
+    if not future.done():
+        future.set_result(result)
+
+
+def _fail(future: asyncio.Future[Any], error: Exception) -> None:
+    if not future.done():
+        future.set_exception(error)

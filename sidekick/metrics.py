@@ -1,0 +1,117 @@
+"""Every Prometheus metric of sidekick, declared once; labels come from closed or bounded sets."""
+
+from __future__ import annotations
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+
+REGISTRY = CollectorRegistry()
+OTHER = "other"
+
+received = Counter(
+    "sidekick_alerts_received",
+    "Alerts that came, by source and whether they were accepted, rejected or shed.",
+    ["source", "status"],
+    registry=REGISTRY,
+)
+alerts = Counter(
+    "sidekick_alerts",
+    "Alerts committed to the log, by Falco's source, priority and rule.",
+    ["source", "priority", "rule"],
+    registry=REGISTRY,
+)
+assessed = Counter(
+    "sidekick_alerts_assessed",
+    "Alerts by what deduplication made of them: first, repeat, reminder, digest.",
+    ["kind"],
+    registry=REGISTRY,
+)
+silenced = Counter(
+    "sidekick_alerts_silenced",
+    "Alerts that a silence or an inhibition kept from every lane.",
+    registry=REGISTRY,
+)
+lost = Counter(
+    "sidekick_alerts_lost",
+    "Alerts that will not be delivered, by reason: shed at the door, shed from the log, "
+    "dead letters dropped.",
+    ["reason"],
+    registry=REGISTRY,
+)
+faults = Counter(
+    "sidekick_faults",
+    "Errors inside sidekick that were caught and worked around, by place.",
+    ["place"],
+    registry=REGISTRY,
+)
+log_bytes = Gauge("sidekick_log_bytes", "Bytes in use in the alert log.", registry=REGISTRY)
+log_limit = Gauge("sidekick_log_limit_bytes", "Size limit of the log.", registry=REGISTRY)
+log_full = Gauge(
+    "sidekick_log_full", "1 while the log sheds alerts for want of room.", registry=REGISTRY
+)
+commit_seconds = Histogram(
+    "sidekick_commit_seconds",
+    "Time of one commit to the log.",
+    buckets=(0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1, 5),
+    registry=REGISTRY,
+)
+commit_alerts = Histogram(
+    "sidekick_commit_alerts",
+    "Alerts in one commit.",
+    buckets=(1, 2, 4, 8, 16, 32, 64, 128, 256, 1024),
+    registry=REGISTRY,
+)
+lane_depth = Gauge(
+    "sidekick_lane_depth", "Alerts a lane has yet to deliver.", ["lane"], registry=REGISTRY
+)
+lane_oldest = Gauge(
+    "sidekick_lane_oldest_seconds",
+    "Age of the oldest alert that a lane has yet to deliver.",
+    ["lane"],
+    registry=REGISTRY,
+)
+lane_open = Gauge(
+    "sidekick_lane_breaker_open",
+    "1 while a lane's circuit breaker is open.",
+    ["lane"],
+    registry=REGISTRY,
+)
+delivered = Counter(
+    "sidekick_delivered", "Alerts that a lane delivered.", ["lane"], registry=REGISTRY
+)
+retried = Counter(
+    "sidekick_retried", "Alerts that a lane will try again.", ["lane"], registry=REGISTRY
+)
+dead = Counter(
+    "sidekick_dead_letters", "Alerts that a lane gave up on.", ["lane"], registry=REGISTRY
+)
+send_seconds = Histogram(
+    "sidekick_send_seconds",
+    "Time of one delivery to a sink, failed ones included.",
+    ["lane"],
+    buckets=(0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10, 60),
+    registry=REGISTRY,
+)
+latency_seconds = Histogram(
+    "sidekick_delivery_latency_seconds",
+    "Time from an alert's commit to the end of its delivery; exemplars carry the alert's id.",
+    ["lane"],
+    buckets=(0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10, 60, 600, 3600),
+    registry=REGISTRY,
+)
+
+
+class Bounded:
+    """Lets through at most ``limit`` different values of a label; the rest become "other"."""
+
+    def __init__(self, limit: int) -> None:
+        self._limit = limit
+        self._seen: set[str] = set()
+
+    def __call__(self, value: str) -> str:
+        """The value itself, or "other" when the limit is reached and the value is new."""
+        if value in self._seen:
+            return value
+        if len(self._seen) >= self._limit:
+            return OTHER
+        self._seen.add(value)
+        return value
