@@ -66,3 +66,20 @@ class LogStats(msgspec.Struct, frozen=True, kw_only=True):
     first_seq: int
     last_seq: int
     full: bool
+
+
+class SilenceStatus(msgspec.Struct, frozen=True, kw_only=True):
+    """One silence; ``state`` is ``pending``, ``active`` or ``expired``, times are ns.
+
+    ``match`` is its condition, "" for one that holds back everything. ``fixed`` ones stand in the
+    configuration file: only an edit of it ends them. ``until_ns`` 0: it has no end.
+    """
+
+    id: str
+    match: str
+    since_ns: int
+    until_ns: int
+    state: str
+    author: str = ""
+    comment: str = ""
+    fixed: bool = False
