@@ -101,6 +101,22 @@ def read(body: bytes) -> Document:
     return _decoder.decode(body)
 
 
+def alert_of(found: Document, body: bytes, time_ns: int = 0) -> Alert:
+    """The alert that a decoded document and its text describe."""
+    return Alert(
+        rule=found.rule,
+        priority=Priority.parse(found.priority) or Priority.DEBUG,
+        source=found.source,
+        time=found.time,
+        time_ns=time_ns,
+        fields=found.output_fields,
+        fields_json=fields_text(body),
+        output=found.output,
+        hostname=found.hostname,
+        tags=found.tags,
+    )
+
+
 def fields_text(body: bytes) -> bytes:
     """The ``output_fields`` of a document as the exact JSON text that the sender wrote."""
     return bytes(_raw_decoder.decode(body).output_fields)

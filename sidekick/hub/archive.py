@@ -17,14 +17,14 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from sidekick import document
 from sidekick.hub.ids import id_maker, seq_of
 from sidekick.hub.view import DeadLetter, Entry, LogStats, Quarantined
 from sidekick.model import Envelope, Priority
 
 T = TypeVar("T")
 Match = Callable[[Mapping[str, Any]], bool]
-Record = Callable[[document.Document], Mapping[str, Any]]
+Record = Callable[[bytes], Mapping[str, Any]]
+"""The record of a document that conditions are evaluated over."""
 
 _ROW = b"\x1e"  # neither occurs in JSON text, which has no bare control characters
 _COLUMN = b"\x1f"
@@ -132,28 +132,15 @@ class Archive:
         )
         return list(self._envelopes(text))
 
-    def pending(self, bit: int, next_seq: int, ranges: Sequence[tuple[int, int]]) -> int:
-        """How many alerts the lane has yet to deliver."""
+    def pending(self, bit: int, next_seq: int, head: int, ranges: Sequence[tuple[int, int]]) -> int:
+        """How many alerts up to ``head`` the lane has yet to deliver."""
         db, mask = self._db(), 1 << bit
         count = "SELECT count(*) FROM alert WHERE lanes & ? AND seq "
-        total: int = db.execute(count + ">= ?", (mask, next_seq)).fetchone()[0]
-        for first, last in ranges:
+        total = 0
+        for first, last in (*ranges, (next_seq, head)):
             total += db.execute(count + "BETWEEN ? AND ?", (mask, first, last)).fetchone()[0]
         retries: int = db.execute("SELECT count(*) FROM retry WHERE bit = ?", (bit,)).fetchone()[0]
         return total + retries
-
-    def oldest_ns(self, bit: int, from_seq: int) -> int | None:
-        """When the oldest alert that the lane has yet to deliver came."""
-        row = (
-            self._db()
-            .execute(
-                "SELECT received_ns FROM alert WHERE seq >= min(?1, ifnull((SELECT min(seq) FROM "
-                "retry WHERE bit = ?2), ?1)) AND lanes & ?3 ORDER BY seq LIMIT 1",
-                (from_seq, bit, 1 << bit),
-            )
-            .fetchone()
-        )
-        return row[0] if row else None
 
     def search(
         self,
@@ -167,7 +154,7 @@ class Archive:
         """Alerts received in that time that match, newest first."""
         found: list[Entry] = []
         for seq, received_ns, mask, body in self._backwards(since_ns, until_ns):
-            if match is not None and not match(record(document.read(body))):
+            if match is not None and not match(record(body)):
                 continue
             found.append(self._entry(seq, received_ns, mask, body, lanes))
             if len(found) >= limit:
@@ -181,7 +168,7 @@ class Archive:
         return [
             seq
             for seq, _, _, body in self._backwards(since_ns, until_ns)
-            if match is None or match(record(document.read(body)))
+            if match is None or match(record(body))
         ]
 
     def find(self, uuid: str, lanes: Mapping[int, str]) -> Entry | None:
@@ -276,10 +263,10 @@ class Archive:
         rows = self._db().execute("SELECT key, value FROM state").fetchall()
         return [(key.decode(), value) for key, value in rows]
 
-    def since(self, seq: int) -> Iterator[tuple[int, bytes]]:
-        """(received_ns, body) of all alerts above that sequence number, in order."""
+    def since(self, seq: int) -> Iterator[tuple[int, int, bytes]]:
+        """(received_ns, time_ns, body) of all alerts above that sequence number, in order."""
         yield from self._db().execute(
-            "SELECT received_ns, body FROM alert WHERE seq > ? ORDER BY seq", (seq,)
+            "SELECT received_ns, time_ns, body FROM alert WHERE seq > ? ORDER BY seq", (seq,)
         )
 
     def _backwards(self, since_ns: int, until_ns: int) -> Iterator[tuple[int, int, int, bytes]]:

@@ -16,6 +16,7 @@ import random
 import time
 from collections.abc import Callable, Sequence
 from contextlib import AbstractAsyncContextManager
+from functools import partial
 
 from sidekick import metrics
 from sidekick.errors import DeliveryError, PartlyDelivered, Rejected, Retryable
@@ -26,7 +27,7 @@ from sidekick.hub.spool import Statement
 from sidekick.hub.view import LaneStatus
 from sidekick.hub.writer import Writer
 from sidekick.model import Envelope
-from sidekick.sinks import LaneConfig, Sink
+from sidekick.sinks import Sink, SinkConfig
 
 log = logging.getLogger(__name__)
 
@@ -60,8 +61,7 @@ class Lane:
     def __init__(
         self,
         name: str,
-        sink_type: str,
-        config: LaneConfig,
+        config: SinkConfig,
         open_sink: Callable[[], AbstractAsyncContextManager[Sink]],
         archive: Archive,
         writer: Writer,
@@ -71,15 +71,16 @@ class Lane:
         dead_limit: int = 10_000,
     ) -> None:
         self.name = name
-        self.type = sink_type
+        self.sink_config = config
         self.bit, position, ranges = row
-        self._config = config
+        self._config = lane = config.lane
         self._open_sink = open_sink
         self._archive = archive
+        self._head = head
         self._writer = writer
         self._recovering: list[tuple[int, int]] = [(a, b) for a, b in json.loads(ranges)]
         self._feed = Feed(archive, self.bit, position, memory, head, self.pump)
-        self._breaker = Breaker(config.breaker_failures, config.breaker_pause, config.backoff_max)
+        self._breaker = Breaker(lane.breaker_failures, lane.breaker_pause, lane.backoff_max)
         self._dead_limit = dead_limit
         self._loop = asyncio.get_running_loop()
         self._sink: Sink | None = None
@@ -109,7 +110,7 @@ class Lane:
         age = max(0.0, (time.time_ns() - oldest) / 1e9) if oldest else 0.0
         return LaneStatus(
             name=self.name,
-            type=self.type,
+            type=self.sink_config.type,
             state=self._state(),
             depth=self.depth,
             oldest_age_secs=age,
@@ -152,11 +153,11 @@ class Lane:
 
     async def run(self) -> None:
         """Open the sink, again and again if need be, and deliver until cancelled."""
-        await self._recover()
         failures = 0
         try:
             while True:
                 try:
+                    await self._recover()
                     await self._serve()
                 except (Exception, BaseExceptionGroup) as error:
                     failures += 1
@@ -183,23 +184,34 @@ class Lane:
 
     async def _recover(self) -> None:
         """Read back what was in flight when the last process ended, and count what waits."""
-        next_seq, ranges = self._feed.next_seq, list(self._recovering)
-        size = self._config.batch_bytes
-        for first, last in ranges:
-            position = first
-            while position <= last:
-                items, position = await self._archive.run(
-                    lambda p=position, q=last: self._archive.lane_envelopes(  # type: ignore[misc]
-                        self.bit, p, q, self._config.batch_items, size
-                    )
+        await self.recount()
+        while self._recovering:
+            first, last = self._recovering[0]
+            items, go_on = await self._archive.run(
+                partial(
+                    self._archive.lane_envelopes,
+                    self.bit,
+                    first,
+                    last,
+                    self._config.batch_items,
+                    self._config.batch_bytes,
                 )
-                if items:
-                    heapq.heappush(self._waiting, Delivery(items, time.time_ns()))
-            self._recovering.remove((first, last))
-        pushed = self.depth
-        waiting = await self._archive.run(lambda: self._archive.pending(self.bit, next_seq, ranges))
-        self.depth = max(waiting, pushed)
+            )
+            if items:
+                heapq.heappush(self._waiting, Delivery(items, time.time_ns()))
+            self._recovering[0] = (go_on, last)
+            if go_on > last:
+                del self._recovering[0]
         self._feed.refill()
+
+    async def recount(self) -> None:
+        """Count what waits: at the start, and after the log shed alerts."""
+        before, head = self.depth, self._head()
+        next_seq, text, bit = self.progress()
+        waiting = await self._archive.run(
+            partial(self._archive.pending, bit, next_seq, head, json.loads(text))
+        )
+        self.depth += waiting - before
 
     # -- the pump ----------------------------------------------------------------------------
 
@@ -259,7 +271,8 @@ class Lane:
         """Fetch parked alerts that are due; a wait that a stepped clock stretched is cut short."""
         now_ns, longest = time.time_ns(), self._config.backoff_max
         try:
-            busy = list(self._parked_seqs)
+            busy = list(self._parked_seqs)  # taken first: what settles from here on is excluded,
+            await self._writer.flush()  # and what settled before is no longer in the table
             due = await self._archive.run(
                 lambda: self._archive.due_retries(self.bit, now_ns, busy, _RETRIES_AT_ONCE)
             )
@@ -269,8 +282,10 @@ class Lane:
         for envelope, attempts, since_ns in due:
             self._parked_seqs.add(envelope.seq)
             self._park_in_memory(envelope, attempts, since_ns)
-        wait = longest if following is None else (following - now_ns) / 1e9
-        self._retry_at = self._loop.time() + min(max(wait, 0.2), longest)
+        wait = longest if following is None else max((following - now_ns) / 1e9, 0.2)
+        if len(due) == _RETRIES_AT_ONCE:
+            wait = 0.0
+        self._retry_at = self._loop.time() + min(wait, longest)
         self.pump()
 
     def _park_in_memory(self, envelope: Envelope, attempts: int, since_ns: int) -> None:

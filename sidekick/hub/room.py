@@ -69,9 +69,11 @@ class Room:
 
     def floor(self) -> int:
         """The lowest sequence number that a lane may still need."""
-        rows = self._db.execute("SELECT next, open FROM lane").fetchall()
+        rows = self._db.execute("SELECT next, open FROM lane WHERE active").fetchall()
         lowest = [first for _, text in rows for first, _ in json.loads(text)]
-        retry = self._db.execute("SELECT min(seq) FROM retry").fetchone()[0]
+        retry = self._db.execute(
+            "SELECT min(seq) FROM retry WHERE bit IN (SELECT bit FROM lane WHERE active)"
+        ).fetchone()[0]
         last = self._last()
         floor: int = min([*lowest, *(n for n, _ in rows), retry or last, last])
         return floor

@@ -2,7 +2,8 @@
 
 ``alert`` is the log: one row per alert, ``lanes`` a bit set of the lanes that shall deliver it.
 A lane's row says what it has done: everything below ``next`` is settled, except the ranges in
-``open`` (JSON ``[[first, last], ...]``: deliveries in flight) and its rows in ``retry``.
+``open`` (JSON ``[[first, last], ...]``: deliveries in flight) and its rows in ``retry``. A lane
+that is not configured any more is not ``active``: it keeps its place, but holds no alert back.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ CREATE TABLE alert (
     body BLOB NOT NULL);
 CREATE TABLE lane (
     bit INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, next INTEGER NOT NULL,
-    open TEXT NOT NULL DEFAULT '[]');
+    open TEXT NOT NULL DEFAULT '[]', active INTEGER NOT NULL DEFAULT 1);
 CREATE TABLE retry (
     bit INTEGER NOT NULL, seq INTEGER NOT NULL, due_ns INTEGER NOT NULL,
     since_ns INTEGER NOT NULL, attempts INTEGER NOT NULL, error TEXT NOT NULL,

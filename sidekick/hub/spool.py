@@ -86,41 +86,42 @@ class Spool:
     def lane_rows(self, names: Sequence[str]) -> dict[str, tuple[int, int, str]]:
         """(bit, next, open) of each lane; a new one starts behind the last alert.
 
-        A lane that is no longer configured keeps its row while all bits are not taken, so that
+        A lane that is no longer configured keeps its place until its bit is needed, so that
         taking it back into the configuration goes on where it stopped.
         """
         known = {
-            n: (b, nx, o)
-            for b, n, nx, o in self._db.execute("SELECT bit, name, next, open FROM lane")
-        }
-        for name in (n for n in names if n not in known):
-            used = {bit for bit, _, _ in known.values()}
-            free = [bit for bit in range(schema.MAX_LANES) if bit not in used]
-            if not free:
-                gone = next(n for n in known if n not in names)
-                free = [known.pop(gone)[0]]
-                self._forget(free[0])
-            known[name] = (free[0], self.last_seq() + 1, "[]")
-            self._db.execute(
-                "INSERT INTO lane (bit, name, next) VALUES (?, ?, ?)",
-                (free[0], name, known[name][1]),
+            name: (bit, next_seq, ranges)
+            for bit, name, next_seq, ranges in self._db.execute(
+                "SELECT bit, name, next, open FROM lane"
             )
+        }
+        with self._transaction():
+            for name in (n for n in names if n not in known):
+                bit = self._free_bit(known, names)
+                known[name] = (bit, self.last_seq() + 1, "[]")
+                self._db.execute(
+                    "INSERT INTO lane (bit, name, next) VALUES (?, ?, ?)",
+                    (bit, name, known[name][1]),
+                )
+            for name, (bit, _, _) in known.items():
+                active = name in names
+                self._db.execute("UPDATE lane SET active = ? WHERE bit = ?", (active, bit))
         return {name: known[name] for name in names}
 
-    def forget_lanes_except(self, names: Sequence[str]) -> list[str]:
-        """Drop the lanes that are not configured any more; gives their names."""
-        gone = [(b, n) for b, n in self._db.execute("SELECT bit, name FROM lane") if n not in names]
-        for bit, _ in gone:
-            self._forget(bit)
-        return [name for _, name in gone]
+    def _free_bit(self, known: dict[str, tuple[int, int, str]], names: Sequence[str]) -> int:
+        used = {bit for bit, _, _ in known.values()}
+        free = next((bit for bit in range(schema.MAX_LANES) if bit not in used), None)
+        if free is None:
+            free = known.pop(next(name for name in known if name not in names))[0]
+            self._forget(free)
+        return free
 
     def _forget(self, bit: int) -> None:
-        with self._transaction():
-            self._db.execute(
-                "UPDATE alert SET lanes = lanes & ~? WHERE lanes & ?", (1 << bit, 1 << bit)
-            )
-            for table in ("lane", "retry", "dead"):
-                self._db.execute(f"DELETE FROM {table} WHERE bit = ?", (bit,))
+        self._db.execute(
+            "UPDATE alert SET lanes = lanes & ~? WHERE lanes & ?", (1 << bit, 1 << bit)
+        )
+        for table in ("lane", "retry", "dead"):
+            self._db.execute(f"DELETE FROM {table} WHERE bit = ?", (bit,))
 
     def write(self, group: Group) -> None:
         """Make the group durable; raises ``sqlite3.Error``, and then nothing of it is written."""

@@ -39,7 +39,7 @@ class _Batch:
 
     def __init__(self) -> None:
         self.group = Group()
-        self.answers: list[tuple[int, int, Answer]] = []
+        self.answers: list[tuple[int, Answer]] = []
         self.lanes: list[Progress] = []
         self.committed: list[Any] = []
 
@@ -60,7 +60,6 @@ class Writer:
         self._busy = False
         self._dirty: dict[int, Progress] = {}
         self._lazy: asyncio.TimerHandle | None = None
-        self._idle: asyncio.Future[None] | None = None
         self._tidied = 0.0
         self._thread = threading.Thread(target=self._run, name="log-writer", daemon=True)
         self._thread.start()
@@ -73,14 +72,13 @@ class Writer:
         """Alerts of this priority and lower find no room; 0: all do."""
         return self._spool.room.shed_priority
 
-    def put(self, rows: list[Row], kept: Iterable[Any], size: int, answer: Answer | None) -> None:
+    def put(self, rows: list[Row], kept: Iterable[Any], size: int, answer: Answer) -> None:
         """Take rows of one sender; ``size`` is their bytes."""
         batch = self._next
         batch.group.rows += rows
         batch.committed += kept
         self.pending_bytes += size
-        if answer is not None:
-            batch.answers.append((len(batch.group.rows), size, answer))
+        batch.answers.append((size, answer))
         if not self._busy:
             self._start()
 
@@ -92,13 +90,13 @@ class Writer:
         if not self._busy and self._lazy is None:
             self._lazy = self._loop.call_later(_LAZY_SECS, self._start)
 
-    async def call(self, function: Callable[[sqlite3.Connection], T]) -> T:
-        """Run a function in a transaction of its own, in the writer thread."""
+    async def run(self, function: Callable[[Spool], T]) -> T:
+        """Run a function in the writer thread, between two groups."""
         future: asyncio.Future[T] = self._loop.create_future()
 
         def run() -> None:
             try:
-                result = self._spool.call(function)
+                result = function(self._spool)
             except Exception as error:
                 self._loop.call_soon_threadsafe(_fail, future, error)
             else:
@@ -107,13 +105,19 @@ class Writer:
         self._inbox.put(run)
         return await future
 
+    async def flush(self) -> None:
+        """Wait until all that was given before this call is written, or cannot be."""
+        if not (self._busy or self._waiting()):
+            return
+        future: asyncio.Future[None] = self._loop.create_future()
+        self._next.answers.append((0, lambda _: _resolve(future, None)))
+        if not self._busy:
+            self._start()
+        await future
+
     async def close(self) -> None:
         """Write what waits, then end the thread and close the spool."""
-        while self._busy or self._waiting():
-            if not self._busy:
-                self._start()
-            self._idle = self._loop.create_future()
-            await self._idle
+        await self.flush()
         if self._lazy is not None:
             self._lazy.cancel()
         self._inbox.put(None)
@@ -121,7 +125,8 @@ class Writer:
         self._spool.close()
 
     def _waiting(self) -> bool:
-        return bool(self._next.group.rows or self._next.group.statements or self._dirty)
+        batch = self._next
+        return bool(batch.group.rows or batch.group.statements or batch.answers or self._dirty)
 
     def _start(self) -> None:
         if self._lazy is not None:
@@ -189,15 +194,13 @@ class Writer:
         else:
             self._keep_unwritten(batch, error)
         refusal = None if error is None else Shed(f"the alert log cannot be written: {error}")
-        for _, size, answer in batch.answers:
+        for size, answer in batch.answers:
             self.pending_bytes -= size
             answer(refusal)
-        if self._next.group.rows:
+        if self._next.answers:
             self._start()
         elif self._waiting() and self._lazy is None:
             self._lazy = self._loop.call_later(_LAZY_SECS if error is None else 1.0, self._start)
-        if self._idle is not None and not self._idle.done():
-            self._idle.set_result(None)
 
     def _keep_unwritten(self, batch: _Batch, error: Exception) -> None:
         """Nobody waits for statements and progress: they go with a later group."""

@@ -1,0 +1,488 @@
+"""The hub: takes alerts, assesses them, makes them durable, and hands them to the lanes."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import sqlite3
+import time
+from collections import deque
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any, Protocol
+
+import msgspec
+
+from sidekick import document, metrics
+from sidekick.errors import Shed
+from sidekick.hub.archive import Archive, Match
+from sidekick.hub.config import LogConfig
+from sidekick.hub.ids import id_maker, seq_of
+from sidekick.hub.lane import Lane
+from sidekick.hub.spool import Row, Spool, Statement
+from sidekick.hub.view import DeadLetter, Entry, LogStats, Quarantined
+from sidekick.hub.writer import Writer
+from sidekick.model import Alert, Assessment, Envelope, Outcome, Priority
+from sidekick.pipeline.view import AlertView
+from sidekick.sinks import SinkConfig, sink_module
+from sidekick.sources import Answer
+
+log = logging.getLogger(__name__)
+
+_SNAPSHOT_SECS = 5.0
+_TICK_SECS = 1.0
+_QUARANTINED_BYTES = 4096
+_WATCHED = 1000
+_RULES_COUNTED = 500
+_SNAPSHOT_KEY = "hub:snapshot_seq"
+
+
+class Pipeline(Protocol):
+    """What the hub asks of the pipeline; all of it is synchronous."""
+
+    def __call__(self, alert: Alert, now_ns: int) -> Outcome: ...
+    def due(self, now_ns: int) -> list[Outcome]: ...
+    def changes(self) -> list[tuple[str, bytes | None]]: ...
+    def restore(self, items: Any) -> None: ...
+
+
+class _Kept:
+    """A committed alert on its way from the writer to the lanes."""
+
+    __slots__ = ("alert", "envelope", "kind", "lanes")
+
+    def __init__(
+        self, envelope: Envelope, alert: Alert, kind: str, lanes: tuple[Lane, ...]
+    ) -> None:
+        self.envelope = envelope
+        self.alert = alert
+        self.kind = kind
+        self.lanes = lanes
+
+
+class Hub:
+    """The router's core; made with ``open_hub``."""
+
+    def __init__(self, directory: Path, config: LogConfig, process: Pipeline) -> None:
+        self._config = config
+        self._spool = Spool(directory, config)
+        self._archive = Archive(directory)
+        self._make_id = id_maker(self._spool.node)
+        self._seq = self.head = self._spool.last_seq()
+        self._writer = Writer(self._spool, self._committed)
+        self._loop = asyncio.get_running_loop()
+        self.process = process
+        self.lanes: dict[str, Lane] = {}
+        self._running: dict[str, asyncio.Task[None]] = {}
+        self._routes: dict[tuple[str, ...], tuple[int, tuple[Lane, ...]]] = {}
+        self._bits: dict[int, str] = {}
+        self._watchers: set[Watcher] = set()
+        self._counters: dict[tuple[str, Priority, str], Any] = {}
+        self._kinds: dict[str, Any] = {}
+        self._bounded = metrics.Bounded(_RULES_COUNTED)
+        self._ticker: asyncio.Task[None] | None = None
+        self.started_ns = time.time_ns()
+
+    # -- life --------------------------------------------------------------------------------
+
+    async def start(self, sinks: Mapping[str, SinkConfig]) -> None:
+        """Restore the pipeline's state, then start a lane per sink."""
+        self._restore()
+        await self._set_lanes(sinks)
+        self._ticker = asyncio.create_task(self._tick(), name="hub-tick")
+
+    async def reconfigure(self, process: Pipeline, sinks: Mapping[str, SinkConfig]) -> None:
+        """Go over to another pipeline and other sinks; no alert is dropped on the way.
+
+        Lanes whose configuration did not change go on undisturbed.
+        """
+        self._snapshot()
+        await self._writer.flush()
+        state = dict(self._archive.state())
+        state.pop(_SNAPSHOT_KEY, None)
+        process.restore(state.items())
+        self.process = process
+        await self._set_lanes(sinks)
+
+    async def drain(self, seconds: float) -> bool:
+        """Wait until all lanes have delivered; False when time ran out."""
+        deadline = time.monotonic() + seconds
+        while not all(lane.idle for lane in self.lanes.values()):
+            if time.monotonic() >= deadline:
+                return False
+            await asyncio.sleep(0.02)
+        return True
+
+    async def close(self) -> None:
+        """Stop the lanes where they are, write everything down, close the log."""
+        if self._ticker is not None:
+            self._ticker.cancel()
+        for task in self._running.values():
+            task.cancel()
+        await asyncio.gather(*self._running.values(), return_exceptions=True)
+        self._snapshot()
+        await self._writer.close()
+        self._archive.close()
+
+    # -- taking alerts -----------------------------------------------------------------------
+
+    def offer(self, alerts: Sequence[Alert], answer: Answer) -> None:
+        """Take alerts; ``answer`` is called after they are committed, with ``Shed`` if not."""
+        now_ns = time.time_ns()
+        if self._refuses(alerts, answer):
+            return
+        rows: list[Row] = []
+        kept: list[_Kept] = []
+        size = 0
+        for alert in alerts:
+            size += self._prepare(self._assess(alert, now_ns), now_ns, rows, kept)
+        self._writer.put(rows, kept, size, answer)
+
+    async def accept(self, alerts: Sequence[Alert]) -> None:
+        """Take alerts and return when they are durable; raises ``Shed``."""
+        future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+
+        def answer(error: BaseException | None) -> None:
+            if future.done():
+                return
+            if error is None:
+                future.set_result(None)
+            else:
+                future.set_exception(error)
+
+        self.offer(alerts, answer)
+        await future
+
+    def quarantine(self, source: str, body: bytes, reason: str) -> None:
+        """Keep what was no alert, as far as the quarantine reaches."""
+        row = (time.time_ns(), source, reason[:1000], body[:_QUARANTINED_BYTES])
+        statements: list[Statement] = [
+            ("INSERT INTO quarantine (received_ns, source, reason, body) VALUES (?, ?, ?, ?)", row),
+            (
+                "DELETE FROM quarantine WHERE number <= (SELECT max(number) FROM quarantine) - ?",
+                (self._config.quarantine,),
+            ),
+        ]
+        self._writer.also(statements)
+
+    def problems(self) -> list[str]:
+        """Why the hub is not ready; empty when it is."""
+        found = [f"the alert log cannot be written: {self._writer.failing}"] * bool(
+            self._writer.failing
+        )
+        missing = [name for name, lane in self.lanes.items() if name not in self._running]
+        return found + [f"lane {name} is not started" for name in missing]
+
+    def _refuses(self, alerts: Sequence[Alert], answer: Answer) -> bool:
+        if self._writer.pending_bytes > self._config.in_flight:
+            reason = "too many alerts wait for the alert log; try again"
+        elif min(a.priority for a in alerts) <= self._writer.shed_priority:
+            reason = "the alert log is full and takes only more severe alerts; free some disk"
+        else:
+            return False
+        metrics.lost.labels("shed at the door").inc(len(alerts))
+        answer(Shed(reason))
+        return True
+
+    def _assess(self, alert: Alert, now_ns: int) -> Outcome:
+        """A fault in the pipeline costs the assessment, never the alert."""
+        try:
+            return self.process(alert, now_ns)
+        except Exception:
+            metrics.faults.labels("pipeline").inc()
+            log.exception("could not assess an alert", extra={"rule": alert.rule})
+            return Outcome(alert, Assessment(fingerprint=""), tuple(self.lanes))
+
+    def _prepare(self, outcome: Outcome, now_ns: int, rows: list[Row], kept: list[_Kept]) -> int:
+        alert, assessment = outcome.alert, outcome.assessment
+        seq = self._seq = self._seq + 1
+        uuid = self._make_id(now_ns, seq)
+        body = document.write(uuid, alert, assessment)
+        mask, lanes = self._routes.get(outcome.lanes) or self._route(outcome.lanes)
+        priority, fingerprint = alert.priority, assessment.fingerprint
+        rows.append((seq, now_ns, alert.time_ns, priority, mask, fingerprint, body))
+        envelope = Envelope(seq, uuid, priority, alert.time_ns, fingerprint, body, now_ns)
+        kept.append(_Kept(envelope, alert, assessment.kind, lanes))
+        return len(body)
+
+    def _route(self, names: tuple[str, ...]) -> tuple[int, tuple[Lane, ...]]:
+        lanes = tuple(self.lanes[name] for name in names if name in self.lanes)
+        mask = sum(1 << lane.bit for lane in lanes)
+        self._routes[names] = mask, lanes
+        return mask, lanes
+
+    def _committed(self, kept: list[_Kept]) -> None:
+        self.head = kept[-1].envelope.seq
+        touched: set[Lane] = set()
+        for one in kept:
+            for lane in one.lanes:
+                lane.push(one.envelope)
+            touched.update(one.lanes)
+            self._count(one.alert, one.kind)
+        for lane in touched:
+            lane.pump()
+        for watcher in self._watchers:
+            watcher.put([one.envelope.body for one in kept])
+
+    def _count(self, alert: Alert, kind: str) -> None:
+        key = (alert.source, alert.priority, alert.rule)
+        counter = self._counters.get(key)
+        if counter is None:
+            rule, source = self._bounded(alert.rule), self._bounded(alert.source)
+            counter = metrics.alerts.labels(source, alert.priority.label, rule)
+            if len(self._counters) < 8 * _RULES_COUNTED:
+                self._counters[key] = counter
+        counter.inc()
+        counted = self._kinds.get(kind)
+        if counted is None:
+            counted = self._kinds[kind] = metrics.assessed.labels(kind)
+        counted.inc()
+
+    # -- looking into the log ----------------------------------------------------------------
+
+    async def search(
+        self, match: Match | None, since_ns: int, until_ns: int, limit: int
+    ) -> list[Entry]:
+        """Alerts received in that time that match, newest first."""
+        return await self._archive.run(
+            lambda: self._archive.search(match, since_ns, until_ns, limit, _record, self._bits)
+        )
+
+    async def find(self, uuid: str) -> Entry | None:
+        """The alert of that id."""
+        return await self._archive.run(lambda: self._archive.find(uuid, self._bits))
+
+    async def dead_letters(self, lane: str | None, limit: int) -> list[DeadLetter]:
+        """Dead letters, newest first; raises ``KeyError`` for an unknown lane."""
+        bit = None if lane is None else self.lanes[lane].bit
+        return await self._archive.run(lambda: self._archive.dead_letters(bit, limit, self._bits))
+
+    async def quarantined(self, limit: int) -> list[Quarantined]:
+        """What was no alert, newest first."""
+        return await self._archive.run(lambda: self._archive.quarantined(limit))
+
+    async def stats(self) -> LogStats:
+        """The size of the log and what it spans."""
+        limit, full = self._spool.room.limit, self._writer.shed_priority > 0
+        return await self._archive.run(lambda: self._archive.stats(limit, full))
+
+    @contextlib.contextmanager
+    def watch(self) -> Iterator[Watcher]:
+        """Iterate over the documents of alerts as they are committed."""
+        watcher = Watcher()
+        self._watchers.add(watcher)
+        try:
+            yield watcher
+        finally:
+            self._watchers.discard(watcher)
+
+    # -- dead letters and replay -------------------------------------------------------------
+
+    async def retry_dead(self, lane: str | None, ids: Sequence[str] | None) -> int:
+        """Deliver dead letters again: of a lane or all, those ids or all. How many."""
+        where, values = self._which(lane, ids)
+        now_ns = time.time_ns()
+
+        def move(db: sqlite3.Connection) -> list[tuple[int, int]]:
+            counts = db.execute(
+                f"SELECT bit, count(*) FROM dead WHERE {where} GROUP BY bit", values
+            ).fetchall()
+            db.execute(
+                "INSERT OR IGNORE INTO alert SELECT seq, received_ns, time_ns, priority, 0, "
+                f"fingerprint, body FROM dead WHERE {where}",
+                values,
+            )
+            db.execute(
+                "INSERT OR REPLACE INTO retry SELECT bit, seq, :now, :now, 0, '' FROM dead "
+                f"WHERE {where}",
+                values | {"now": now_ns},
+            )
+            db.execute(f"DELETE FROM dead WHERE {where}", values)
+            return counts
+
+        return self._retry_now(await self._writer.run(lambda spool: spool.call(move)))
+
+    async def drop_dead(self, lane: str | None, ids: Sequence[str] | None) -> int:
+        """Forget dead letters for good. How many."""
+        where, values = self._which(lane, ids)
+        dropped = await self._writer.run(
+            lambda spool: spool.call(
+                lambda db: db.execute(f"DELETE FROM dead WHERE {where}", values).rowcount
+            )
+        )
+        metrics.lost.labels("dead letter dropped").inc(dropped)
+        return dropped
+
+    async def replay(self, since_ns: int, until_ns: int, lane: str, match: Match | None) -> int:
+        """Deliver alerts of the log to a lane again; raises ``KeyError`` for an unknown lane."""
+        bit, now_ns = self.lanes[lane].bit, time.time_ns()
+        seqs = await self._archive.run(
+            lambda: self._archive.matching_seqs(match, since_ns, until_ns, _record)
+        )
+        for start in range(0, len(seqs), 5000):
+            chunk = msgspec.json.encode(seqs[start : start + 5000]).decode()
+            values = (bit, now_ns, now_ns, chunk)
+            await self._writer.run(partial(_retry_again, values=values))
+        self._retry_now([(bit, len(seqs))])
+        return len(seqs)
+
+    def _retry_now(self, counts: list[tuple[int, int]]) -> int:
+        for bit, count in counts:
+            self.lanes[self._bits[bit]].retry_now(count)
+        return sum(count for _, count in counts)
+
+    def _which(self, lane: str | None, ids: Sequence[str] | None) -> tuple[str, dict[str, Any]]:
+        seqs = None if ids is None else [seq_of(i) for i in ids]
+        values = {
+            "bit": None if lane is None else self.lanes[lane].bit,
+            "seqs": None if seqs is None else msgspec.json.encode(seqs).decode(),
+        }
+        return (
+            "(:bit IS NULL OR bit = :bit) AND "
+            "(:seqs IS NULL OR seq IN (SELECT value FROM json_each(:seqs)))"
+        ), values
+
+    # -- lanes -------------------------------------------------------------------------------
+
+    async def _set_lanes(self, sinks: Mapping[str, SinkConfig]) -> None:
+        same = {n for n, lane in self.lanes.items() if sinks.get(n) == lane.sink_config}
+        await self._stop([name for name in self.lanes if name not in same])
+        names = list(sinks)
+        rows = await self._writer.run(lambda spool: spool.lane_rows(names))
+        for name, config in sinks.items():
+            if name not in same:
+                self.lanes[name] = self._make_lane(name, config, rows[name])
+        self._routes.clear()
+        self._bits = {lane.bit: name for name, lane in self.lanes.items()}
+        for name, lane in self.lanes.items():
+            if name not in self._running:
+                self._running[name] = asyncio.create_task(lane.run(), name=f"lane-{name}")
+
+    async def _stop(self, names: Sequence[str]) -> None:
+        tasks = [self._running.pop(name) for name in names if name in self._running]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        await self._writer.flush()
+        for name in names:
+            del self.lanes[name]
+
+    def _make_lane(self, name: str, config: SinkConfig, row: tuple[int, int, str]) -> Lane:
+        module = sink_module(config.type)
+        return Lane(
+            name,
+            config,
+            lambda: module.open_sink(config),
+            self._archive,
+            self._writer,
+            row,
+            lambda: self.head,
+            self._config.lane_memory,
+            self._config.dead_letters,
+        )
+
+    # -- the pipeline's state ----------------------------------------------------------------
+
+    def _restore(self) -> None:
+        """Load the last snapshot, then let the pipeline see what came after it once more."""
+        state = dict(self._archive.state())
+        snapshot = int(state.pop(_SNAPSHOT_KEY, b"0"))
+        self.process.restore(state.items())
+        for received_ns, time_ns, body in self._archive.since(snapshot):
+            found = document.read(body)
+            if found.sidekick is None or found.sidekick.kind == "digest":
+                continue
+            self.process.due(received_ns)
+            self.process(document.alert_of(found, body, time_ns), received_ns)
+
+    def _snapshot(self) -> None:
+        changes = self.process.changes()
+        if not changes:
+            return
+        statements: list[Statement] = [
+            ("DELETE FROM state WHERE key = ?", (key,))
+            if value is None
+            else ("INSERT OR REPLACE INTO state VALUES (?, ?)", (key, value))
+            for key, value in changes
+        ]
+        seq = str(self._seq).encode()
+        statements.append(("INSERT OR REPLACE INTO state VALUES (?, ?)", (_SNAPSHOT_KEY, seq)))
+        self._writer.also(statements)
+
+    async def _tick(self) -> None:
+        """Every second: closing digests, gauges, and now and then a snapshot."""
+        last_snapshot = time.monotonic()
+        while True:
+            await asyncio.sleep(_TICK_SECS)
+            try:
+                self._close_windows(time.time_ns())
+                self._set_gauges()
+                if time.monotonic() - last_snapshot >= _SNAPSHOT_SECS:
+                    self._snapshot()
+                    last_snapshot = time.monotonic()
+            except Exception:
+                metrics.faults.labels("tick").inc()
+                log.exception("the hub's regular work failed")
+
+    def _close_windows(self, now_ns: int) -> None:
+        self._keep(self.process.due(now_ns), now_ns)
+
+    def _keep(self, outcomes: Sequence[Outcome], now_ns: int) -> None:
+        """Commit what no sender waits for, until it succeeds."""
+        rows: list[Row] = []
+        kept: list[_Kept] = []
+        size = sum(self._prepare(outcome, now_ns, rows, kept) for outcome in outcomes)
+
+        def answer(error: BaseException | None) -> None:
+            if error is not None:
+                self._loop.call_later(_TICK_SECS, self._keep, outcomes, now_ns)
+
+        if rows:
+            self._writer.put(rows, kept, size, answer)
+
+    def _set_gauges(self) -> None:
+        for lane in self.lanes.values():
+            status = lane.status()
+            metrics.lane_depth.labels(lane.name).set(status.depth)
+            metrics.lane_oldest.labels(lane.name).set(status.oldest_age_secs)
+            metrics.lane_open.labels(lane.name).set(status.state == "paused")
+
+
+class Watcher:
+    """An async iterator of documents; a slow reader loses the oldest, counted in ``dropped``."""
+
+    def __init__(self) -> None:
+        self._documents: deque[bytes] = deque(maxlen=_WATCHED)
+        self._more = asyncio.Event()
+        self.dropped = 0
+
+    def put(self, bodies: list[bytes]) -> None:
+        """Add documents; never waits."""
+        self.dropped += max(0, len(self._documents) + len(bodies) - _WATCHED)
+        self._documents.extend(bodies)
+        self._more.set()
+
+    def __aiter__(self) -> AsyncIterator[bytes]:
+        return self
+
+    async def __anext__(self) -> bytes:
+        while not self._documents:
+            self._more.clear()
+            await self._more.wait()
+        return self._documents.popleft()
+
+
+def _record(body: bytes) -> Mapping[str, Any]:
+    found = document.read(body)
+    score = found.sidekick.score if found.sidekick is not None else 0
+    return AlertView(document.alert_of(found, body), score=score)
+
+
+def _retry_again(spool: Spool, values: tuple[int, int, int, str]) -> None:
+    spool.call(
+        lambda db: db.execute(
+            "INSERT OR IGNORE INTO retry SELECT ?, value, ?, ?, 0, '' FROM json_each(?)", values
+        )
+    )
