@@ -1,0 +1,103 @@
+"""TLS of a listener: its settings, and certificates that are read again when they change."""
+
+from __future__ import annotations
+
+import logging
+import os
+import ssl
+from typing import Literal
+
+from sidekick.errors import ConfigError
+from sidekick.section import Duration, Secret, Section
+
+log = logging.getLogger(__name__)
+
+_VERSIONS = {"1.2": ssl.TLSVersion.TLSv1_2, "1.3": ssl.TLSVersion.TLSv1_3}
+
+Stamp = tuple[tuple[int, int, int], ...]
+
+
+class TlsConfig(Section):
+    """TLS of a listener; with `client_ca` also mutual TLS."""
+
+    cert: str
+    """PEM file with the certificate and its chain."""
+    key: str
+    """PEM file with the private key."""
+    key_password: Secret | None = None
+    """Password of the private key, if it has one."""
+    client_ca: str | None = None
+    """PEM file of the authorities whose clients may connect; every client then needs a certificate."""
+    min_version: Literal["1.2", "1.3"] = "1.2"
+    """Oldest version of TLS that is spoken."""
+    check_every: Duration = 10.0
+    """How often the files are looked at; changed ones serve the connections made from then on."""
+
+
+class Certificates:
+    """The certificates of one listener; ``context`` always serves the newest usable ones."""
+
+    def __init__(self, config: TlsConfig) -> None:
+        """Read the files; raises ConfigError that says which of them is unusable and why."""
+        self._config = config
+        self._stamp = _stamp(config)
+        self._current = self.context = _context(config)
+        self.context.sni_callback = self._choose
+
+    def reload_if_changed(self) -> bool:
+        """Read changed files; True if they are served now, False if nothing changed or they fail.
+
+        Files that do not fit together (one of two is written already) are tried again when
+        either changes; until then the old ones are served.
+        """
+        try:
+            stamp = _stamp(self._config)
+        except OSError as error:
+            stamp = ((error.errno or 0, 0, 0),)
+        if stamp == self._stamp:
+            return False
+        self._stamp = stamp
+        try:
+            self._current = _context(self._config)
+        except ConfigError as error:
+            log.warning("The changed certificate is unusable, the old one serves on: %s", error)
+            return False
+        log.info("The listener serves a new certificate.", extra={"cert": self._config.cert})
+        return True
+
+    def _choose(self, connection: ssl.SSLObject, name: str | None, old: ssl.SSLContext) -> None:
+        """Called by OpenSSL in each handshake, with or without a server name."""
+        connection.context = self._current
+
+
+def _stamp(config: TlsConfig) -> Stamp:
+    """What tells whether a file changed; follows symbolic links, as Kubernetes swaps those."""
+    files = (config.cert, config.key, config.client_ca)
+    stats = [os.stat(file) for file in files if file and os.path.exists(file)]
+    return tuple((s.st_mtime_ns, s.st_size, s.st_ino) for s in stats)
+
+
+def _context(config: TlsConfig) -> ssl.SSLContext:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.minimum_version = _VERSIONS[config.min_version]
+    password = config.key_password.get_secret_value() if config.key_password else ""
+    try:
+        context.load_cert_chain(config.cert, config.key, lambda: password)
+    except (OSError, ValueError) as error:
+        files = f"{config.cert} with {config.key}"
+        raise ConfigError([f"tls.cert: cannot use {files}: {_reason(error)}"]) from None
+    if config.client_ca is not None:
+        context.verify_mode = ssl.CERT_REQUIRED
+        try:
+            context.load_verify_locations(config.client_ca)
+        except (OSError, ValueError) as error:
+            reason = f"cannot use {config.client_ca}: {_reason(error)}"
+            raise ConfigError([f"tls.client_ca: {reason}"]) from None
+    return context
+
+
+def _reason(error: Exception) -> str:
+    """What is wrong, without the numbers that OpenSSL puts around it."""
+    if isinstance(error, ssl.SSLError):
+        return (error.reason or "not a usable PEM file").replace("_", " ").lower()
+    return getattr(error, "strerror", None) or str(error)
