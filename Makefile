@@ -1,0 +1,35 @@
+.PHONY: run test check bench bench-peer docs lock venv clean
+
+BIN := .venv/bin
+
+run: venv  ## the router on :2801, with embedded defaults (ARGS="-c FILE" for yours)
+	@$(BIN)/sidekick hub $(ARGS)
+
+test: venv  ## all tests, against real servers; installs what they need
+	@$(BIN)/python tests/servers/install.py
+	@$(BIN)/python -m pytest $(ARGS)
+
+check: venv  ## lint, format, types
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+
+bench: venv  ## our own benchmarks
+	@$(BIN)/python -m bench
+
+bench-peer: venv  ## the load and faults of the peer harness, ours beside falcosidekick's
+	@$(BIN)/python -m bench.peer $(ARGS)
+
+docs: venv  ## regenerate what is generated: configuration reference and JSON schema
+	@$(BIN)/python -m sidekick.settings.reference
+
+lock: venv  ## renew requirements.lock
+	@$(BIN)/python -m pip install -q uv
+	@$(BIN)/uv pip compile -q --universal --python-version 3.11 --extra dev --generate-hashes \
+		--no-annotate --no-emit-index-url --no-header -o requirements.lock pyproject.toml
+
+venv:
+	@tools/venv
+
+clean:
+	rm -rf .venv .mypy_cache .pytest_cache .ruff_cache .hypothesis
