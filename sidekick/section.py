@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Annotated, Any
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, SecretStr
+from pydantic import BaseModel, BeforeValidator, ConfigDict, SecretStr, WithJsonSchema
 
 _UNITS = {"ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
 _SIZES = {"": 1, "b": 1, "k": 1000, "kb": 1000, "m": 1000**2, "mb": 1000**2, "g": 1000**3}
@@ -26,7 +26,7 @@ class Section(BaseModel):
 
 def parse_duration(value: Any) -> float:
     """Seconds of "250ms", "10s", "1h30m", "7d" or a bare number of seconds; ValueError else."""
-    if isinstance(value, int | float) and not isinstance(value, bool):
+    if isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value <= 1e11:
         return float(value)
     parts = re.findall(r"(\d+(?:\.\d+)?)(ms|s|m|h|d|w)", str(value))
     if not parts or "".join(n + u for n, u in parts) != str(value).strip():
@@ -42,10 +42,22 @@ def parse_size(value: Any) -> int:
     return int(float(match[1]) * _SIZES[match[2].lower()])
 
 
-Duration = Annotated[float, BeforeValidator(parse_duration)]
+def _written(kind: str, pattern: str) -> WithJsonSchema:
+    """The schema of what a person writes; ``x-kind`` is for the generated reference."""
+    either = [{"type": "number", "minimum": 0}, {"type": "string", "pattern": pattern}]
+    return WithJsonSchema({"anyOf": either, "x-kind": kind})
+
+
+Duration = Annotated[
+    float,
+    BeforeValidator(parse_duration),
+    _written("duration", r"^\s*(\d+(\.\d+)?(ms|s|m|h|d|w))+\s*$"),
+]
 """Seconds, written "250ms", "10s", "1h30m", "7d"."""
 
-Size = Annotated[int, BeforeValidator(parse_size)]
+Size = Annotated[
+    int, BeforeValidator(parse_size), _written("size", r"^\s*\d+(\.\d+)? ?[a-zA-Z]*\s*$")
+]
 """Bytes, written "64MiB", "10MB", "1Gi"."""
 
 Secret = SecretStr
