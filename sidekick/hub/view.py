@@ -71,15 +71,14 @@ class LogStats(msgspec.Struct, frozen=True, kw_only=True):
 class SilenceStatus(msgspec.Struct, frozen=True, kw_only=True):
     """One silence; ``state`` is ``pending``, ``active`` or ``expired``, times are ns.
 
-    ``match`` is its condition, "" for one that holds back everything. ``fixed`` ones stand in the
-    configuration file: only an edit of it ends them. ``until_ns`` 0: it has no end.
+    ``origin`` is ``config`` (in the configuration file: only an edit of it ends it) or ``api``.
     """
 
     id: str
     match: str
-    since_ns: int
-    until_ns: int
+    starts_ns: int
+    ends_ns: int
     state: str
-    author: str = ""
-    comment: str = ""
-    fixed: bool = False
+    comment: str
+    creator: str
+    origin: str = "api"
