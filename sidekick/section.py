@@ -16,12 +16,11 @@ _SIZES |= {"gib": 1024**3, "gi": 1024**3}
 class Section(BaseModel):
     """A frozen part of the configuration; unknown keys are refused.
 
-    Each key has a docstring beneath it: the generated reference and JSON schema print it.
+    Each key has a docstring beneath it: the generated reference and JSON schema print it. (They
+    read it from the source; pydantic doing so at each start would cost a millisecond a class.)
     """
 
-    model_config = ConfigDict(
-        frozen=True, extra="forbid", use_attribute_docstrings=True, hide_input_in_errors=True
-    )
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
 
 def parse_duration(value: Any) -> float:

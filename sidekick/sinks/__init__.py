@@ -13,6 +13,7 @@ import pkgutil
 from collections.abc import Sequence
 from contextlib import AbstractAsyncContextManager
 from importlib.metadata import entry_points
+from importlib.util import find_spec
 from typing import Any, ClassVar, Protocol
 
 from pydantic import Field, field_validator
@@ -96,8 +97,10 @@ def sink_types() -> list[str]:
 
 
 def sink_module(type_name: str) -> SinkModule:
-    """Import the sink type of that name; raises ``ModuleNotFoundError``."""
-    for entry in entry_points(group="sidekick.sinks", name=type_name):
-        module: SinkModule = entry.load()
-        return module
+    """Import the sink type of that name, ours before others'; raises ``ModuleNotFoundError``."""
+    # Asking for entry points reads the metadata of every installed package: 3 ms a sink.
+    if find_spec(f"{__name__}.{type_name}") is None:
+        for entry in entry_points(group="sidekick.sinks", name=type_name):
+            module: SinkModule = entry.load()
+            return module
     return importlib.import_module(f"{__name__}.{type_name}")
