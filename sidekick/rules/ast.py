@@ -1,6 +1,6 @@
 """The syntax tree of a condition, and the one way to walk it.
 
-A tree may be a thousand levels deep: everything that walks one goes through ``fold``, ``rebuild``
+A tree may be a thousand levels deep: everything that walks one goes through ``fold``
 or ``walk``, which keep their own stack instead of Python's.
 """
 
