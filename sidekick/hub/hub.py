@@ -8,7 +8,7 @@ import logging
 import sqlite3
 import time
 from collections import deque
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
@@ -22,9 +22,10 @@ from sidekick.hub.config import LogConfig
 from sidekick.hub.ids import id_maker, seq_of
 from sidekick.hub.lane import Lane
 from sidekick.hub.spool import Row, Spool, Statement
-from sidekick.hub.view import DeadLetter, Entry, LogStats, Quarantined
+from sidekick.hub.view import DeadLetter, Entry, LogStats, Quarantined, SilenceStatus
 from sidekick.hub.writer import Writer
 from sidekick.model import Alert, Assessment, Envelope, Outcome, Priority
+from sidekick.pipeline.silence import Silence, Silences
 from sidekick.pipeline.view import AlertView
 from sidekick.sinks import SinkConfig, sink_module
 from sidekick.sources import Answer
@@ -42,10 +43,12 @@ _SNAPSHOT_KEY = "hub:snapshot_seq"
 class Pipeline(Protocol):
     """What the hub asks of the pipeline; all of it is synchronous."""
 
-    def __call__(self, alert: Alert, now_ns: int) -> Outcome: ...
+    @property
+    def silences(self) -> Silences: ...
+    def process(self, alert: Alert, now_ns: int) -> Outcome: ...
     def due(self, now_ns: int) -> list[Outcome]: ...
     def changes(self) -> list[tuple[str, bytes | None]]: ...
-    def restore(self, items: Any) -> None: ...
+    def restore(self, items: Iterable[tuple[str, bytes]]) -> None: ...
 
 
 class _Kept:
@@ -189,7 +192,7 @@ class Hub:
     def _assess(self, alert: Alert, now_ns: int) -> Outcome:
         """A fault in the pipeline costs the assessment, never the alert."""
         try:
-            return self.process(alert, now_ns)
+            return self.process.process(alert, now_ns)
         except Exception:
             metrics.faults.labels("pipeline").inc()
             log.exception("could not assess an alert", extra={"rule": alert.rule})
@@ -277,6 +280,30 @@ class Hub:
             yield watcher
         finally:
             self._watchers.discard(watcher)
+
+    # -- silences ----------------------------------------------------------------------------
+
+    def silences(self) -> list[SilenceStatus]:
+        """All silences that are remembered."""
+        now_ns = time.time_ns()
+        return [_silence_status(s, now_ns) for s in self.process.silences.all()]
+
+    async def add_silence(
+        self, match: str, since_ns: int, until_ns: int, author: str, comment: str
+    ) -> SilenceStatus:
+        """Make a silence that survives a crash; raises ``ConfigError`` with all faults."""
+        now_ns = time.time_ns()
+        made = self.process.silences.add(match, since_ns, until_ns, comment, author, now_ns)
+        self._snapshot()
+        await self._writer.flush()
+        return _silence_status(made, now_ns)
+
+    async def expire_silence(self, id: str) -> bool:
+        """End a silence now; False for an unknown one, ``ConfigError`` for a configured one."""
+        ended = self.process.silences.expire(id, time.time_ns())
+        self._snapshot()
+        await self._writer.flush()
+        return ended is not None
 
     # -- dead letters and replay -------------------------------------------------------------
 
@@ -395,7 +422,7 @@ class Hub:
             if found.sidekick is None or found.sidekick.kind == "digest":
                 continue
             self.process.due(received_ns)
-            self.process(document.alert_of(found, body, time_ns), received_ns)
+            self.process.process(document.alert_of(found, body, time_ns), received_ns)
 
     def _snapshot(self) -> None:
         changes = self.process.changes()
@@ -427,7 +454,10 @@ class Hub:
                 log.exception("the hub's regular work failed")
 
     def _close_windows(self, now_ns: int) -> None:
-        self._keep(self.process.due(now_ns), now_ns)
+        outcomes = self.process.due(now_ns)
+        if outcomes:
+            self._snapshot()  # in one transaction with the digests: they are told once
+            self._keep(outcomes, now_ns)
 
     def _keep(self, outcomes: Sequence[Outcome], now_ns: int) -> None:
         """Commit what no sender waits for, until it succeeds."""
@@ -485,4 +515,17 @@ def _retry_again(spool: Spool, values: tuple[int, int, int, str]) -> None:
         lambda db: db.execute(
             "INSERT OR IGNORE INTO retry SELECT ?, value, ?, ?, 0, '' FROM json_each(?)", values
         )
+    )
+
+
+def _silence_status(silence: Silence, now_ns: int) -> SilenceStatus:
+    return SilenceStatus(
+        id=silence.id,
+        match=silence.match,
+        starts_ns=silence.starts_ns,
+        ends_ns=silence.ends_ns,
+        state=silence.state(now_ns),
+        comment=silence.comment,
+        creator=silence.creator,
+        origin=silence.origin,
     )
