@@ -422,7 +422,9 @@ class Hub:
             if found.sidekick is None or found.sidekick.kind == "digest":
                 continue
             self.process.due(received_ns)
-            self.process.process(document.alert_of(found, body, time_ns), received_ns)
+            self.process.process(
+                document.alert_of(found, document.fields_text(body), time_ns), received_ns
+            )
 
     def _snapshot(self) -> None:
         changes = self.process.changes()
@@ -504,10 +506,14 @@ class Watcher:
         return self._documents.popleft()
 
 
-def _record(body: bytes) -> Mapping[str, Any]:
-    found = document.read(body)
+def record_of(found: document.Document) -> Mapping[str, Any]:
+    """What conditions read of a document."""
     score = found.sidekick.score if found.sidekick is not None else 0
-    return AlertView(document.alert_of(found, body), score=score)
+    return AlertView(document.alert_of(found), score=score)
+
+
+def _record(body: bytes) -> Mapping[str, Any]:
+    return record_of(document.read(body))
 
 
 def _retry_again(spool: Spool, values: tuple[int, int, int, str]) -> None:
