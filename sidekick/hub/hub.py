@@ -250,7 +250,7 @@ class Hub:
     ) -> list[Entry]:
         """Alerts received in that time that match, newest first."""
         return await self._archive.run(
-            lambda: self._archive.search(match, since_ns, until_ns, limit, _record, self._bits)
+            lambda: self._archive.search(match, since_ns, until_ns, limit, record_of, self._bits)
         )
 
     async def find(self, uuid: str) -> Entry | None:
@@ -298,12 +298,13 @@ class Hub:
         await self._writer.flush()
         return _silence_status(made, now_ns)
 
-    async def expire_silence(self, id: str) -> bool:
-        """End a silence now; False for an unknown one, ``ConfigError`` for a configured one."""
-        ended = self.process.silences.expire(id, time.time_ns())
+    async def expire_silence(self, id: str) -> SilenceStatus | None:
+        """End a silence now; None for an unknown one, ``ConfigError`` for a configured one."""
+        now_ns = time.time_ns()
+        ended = self.process.silences.expire(id, now_ns)
         self._snapshot()
         await self._writer.flush()
-        return ended is not None
+        return None if ended is None else _silence_status(ended, now_ns)
 
     # -- dead letters and replay -------------------------------------------------------------
 
@@ -346,7 +347,7 @@ class Hub:
         """Deliver alerts of the log to a lane again; raises ``KeyError`` for an unknown lane."""
         bit, now_ns = self.lanes[lane].bit, time.time_ns()
         seqs = await self._archive.run(
-            lambda: self._archive.matching_seqs(match, since_ns, until_ns, _record)
+            lambda: self._archive.matching_seqs(match, since_ns, until_ns, record_of)
         )
         for start in range(0, len(seqs), 5000):
             chunk = msgspec.json.encode(seqs[start : start + 5000]).decode()
@@ -506,14 +507,11 @@ class Watcher:
         return self._documents.popleft()
 
 
-def record_of(found: document.Document) -> Mapping[str, Any]:
+def record_of(body: bytes) -> Mapping[str, Any]:
     """What conditions read of a document."""
+    found = document.read(body)
     score = found.sidekick.score if found.sidekick is not None else 0
     return AlertView(document.alert_of(found), score=score)
-
-
-def _record(body: bytes) -> Mapping[str, Any]:
-    return record_of(document.read(body))
 
 
 def _retry_again(spool: Spool, values: tuple[int, int, int, str]) -> None:
