@@ -85,17 +85,15 @@ def envelope(n: int = 0, **changes: Any) -> Envelope:
         }
         | changes
     )
-    assessment = Assessment(
-        **{
-            "fingerprint": f"f{n:015x}",
-            "first_seen_ns": alert.time_ns,
-            "last_seen_ns": alert.time_ns,
-            "score": 42,
-            "parts": (Part("priority", 30, "Notice"), Part("asset", 12, "namespace prod")),
-            "routes": ("root",),
-        }
-        | mine
-    )
+    assessed: dict[str, Any] = {
+        "fingerprint": f"f{n:015x}",
+        "first_seen_ns": alert.time_ns,
+        "last_seen_ns": alert.time_ns,
+        "score": 42,
+        "parts": (Part("priority", 30, "Notice"), Part("asset", 12, "namespace prod")),
+        "routes": ("root",),
+    }
+    assessment = Assessment(**(assessed | mine))
     body = document.write(identity(n), alert, assessment)
     return Envelope(
         seq=n,
