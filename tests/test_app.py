@@ -1,0 +1,285 @@
+"""The service as its users meet it: started, misconfigured, reloaded, asked, stopped."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+import yaml
+
+from tests.faults.load import Load, alert
+from tests.faults.receiver import receiver
+from tests.faults.system import System, free_port, system, until
+
+SIDEKICK = str(Path(sys.executable).parent / "sidekick")
+
+
+def _webhook(port: int, **more: Any) -> dict[str, Any]:
+    return {"type": "webhook", "url": f"http://127.0.0.1:{port}/"} | more
+
+
+async def _api(hub: System, method: str, path: str, **more: Any) -> httpx.Response:
+    """A call of the admin API, which comes up a moment after the listener."""
+    async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{hub.admin_port}/api/v1") as client:
+        for _ in range(200):
+            try:
+                return await client.request(method, path, **more)
+            except httpx.ConnectError:
+                await asyncio.sleep(0.05)
+    raise AssertionError(hub.log())
+
+
+async def _post(hub: System, body: bytes, path: str = "/") -> httpx.Response:
+    async with httpx.AsyncClient() as client:
+        return await client.post(f"http://127.0.0.1:{hub.port}{path}", content=body)
+
+
+def _rewrite(hub: System, change: Callable[[dict[str, Any]], object]) -> None:
+    file = hub.directory / "sidekick.yaml"
+    config = yaml.safe_load(file.read_text())
+    change(config)
+    file.write_text(yaml.safe_dump(config))
+
+
+async def test_the_default_prints_a_line_per_alert_and_says_where_to_send(tmp_path: Path) -> None:
+    config: dict[str, Any] = {"sinks": {"stdout": {"type": "stdout"}}}
+    async with system(tmp_path, config) as hub:
+        banner = hub.log()
+        assert f":{hub.port}/" in banner
+        assert "Switched off: TLS, tokens" in banner
+        assert (await _post(hub, alert(7))).status_code == 200
+        await until(lambda: "number-7!" in hub.log(), 5, "no line was printed")
+
+
+async def test_repeats_are_held_back_and_kept_in_the_log(tmp_path: Path) -> None:
+    async with (
+        receiver() as (got, port),
+        system(tmp_path, {"sinks": {"a": _webhook(port)}}) as hub,
+    ):
+        for _ in range(5):
+            await _post(hub, alert(1))
+        await until(lambda: got.seen[1] >= 1, 5, "nothing was delivered")
+        found = (await _api(hub, "GET", "/alerts", params={"since": "1h"})).text
+        assert found.count("number-1!") == 5
+        assert got.seen[1] == 1
+
+
+async def test_after_a_kill_the_window_of_a_repeat_is_still_open(tmp_path: Path) -> None:
+    async with (
+        receiver() as (got, port),
+        system(tmp_path, {"sinks": {"a": _webhook(port)}}) as hub,
+    ):
+        await _post(hub, alert(1))
+        await until(lambda: got.seen[1] == 1, 5, "nothing was delivered")
+        await hub.stop(signal.SIGKILL)
+        await hub.start()
+        await _post(hub, alert(1))
+        await _post(hub, alert(2))
+        await until(lambda: got.seen[2] == 1, 5, "nothing was delivered after the kill")
+        assert got.seen[1] <= 2  # the one in flight at the kill may come again
+        assert len(got.ids[1]) == 1
+
+
+async def test_a_changed_file_is_taken_over_without_losing_an_alert(tmp_path: Path) -> None:
+    async with receiver() as (first, one), receiver() as (second, two):
+        config = {"sinks": {"a": _webhook(one)}, "dedup": {"enabled": False}}
+        async with system(tmp_path, config) as hub:
+            load = Load(hub.port)
+            sending = asyncio.create_task(load.run(connections=4, rate=200))
+            await until(lambda: len(first.seen) > 50, 10, "nothing was delivered")
+            _rewrite(hub, lambda c: c["sinks"].update(b=_webhook(two)))
+            await until(lambda: len(second.seen) > 50, 15, hub.log())
+            load.stopped = True
+            await sending
+            await until(lambda: set(load.answered) <= set(first.seen), 10, "alerts were lost")
+            assert set(load.statuses) == {200}
+
+
+async def test_a_faulty_change_is_refused_with_its_place_and_changes_nothing(
+    tmp_path: Path,
+) -> None:
+    async with (
+        receiver() as (got, port),
+        system(tmp_path, {"sinks": {"a": _webhook(port)}}) as hub,
+    ):
+        _rewrite(hub, lambda c: c["sinks"]["a"].update(ulr="x"))
+        assert hub.process is not None
+        hub.process.send_signal(signal.SIGHUP)
+        await until(lambda: "stays as it was" in hub.log(), 5, hub.log())
+        assert "sidekick.yaml:" in hub.log()
+        assert "url" in hub.log()
+        await _post(hub, alert(3))
+        await until(lambda: got.seen[3] == 1, 5, "the old configuration is not in force")
+
+
+async def test_dead_letters_are_listed_and_delivered_on_request(tmp_path: Path) -> None:
+    async with receiver() as (got, port):
+        got.set_mode("status:422")
+        async with system(tmp_path, {"sinks": {"a": _webhook(port)}}) as hub:
+            await _post(hub, alert(4))
+            async with asyncio.timeout(10):
+                while not (letters := (await _api(hub, "GET", "/dead")).json()):
+                    await asyncio.sleep(0.05)
+            assert "422" in json.dumps(letters)
+            got.set_mode("ok")
+            done = await asyncio.to_thread(
+                subprocess.run,
+                [
+                    SIDEKICK,
+                    "dead",
+                    "retry",
+                    "--lane",
+                    "a",
+                    "--url",
+                    f"http://127.0.0.1:{hub.admin_port}",
+                ],
+                capture_output=True,
+                text=True,
+                check=False,
+            )
+            assert done.returncode == 0, done.stderr
+            await until(lambda: got.seen[4] == 1, 10, "the dead letter was not delivered")
+
+
+async def test_replay_sends_from_the_log_again_with_the_same_ids(tmp_path: Path) -> None:
+    async with (
+        receiver() as (got, port),
+        system(tmp_path, {"sinks": {"a": _webhook(port)}, "dedup": {"enabled": False}}) as hub,
+    ):
+        await Load(hub.port).run(connections=4, most=200)
+        await until(lambda: len(got.seen) == 200, 10, "not delivered")
+        answer = await _api(hub, "POST", "/replay", json={"since": "1h", "lane": "a"})
+        assert answer.status_code == 200, answer.text
+        await until(lambda: got.repeats == 200, 15, f"{got.repeats} came again")
+        assert all(len(ids) == 1 for ids in got.ids.values())
+
+
+async def test_what_is_no_alert_is_kept_and_listed(tmp_path: Path) -> None:
+    async with system(tmp_path, {"sinks": {"stdout": {"type": "stdout"}}}) as hub:
+        answer = await _post(hub, b'{"rule": "x", "priority": "Loud"}')
+        assert answer.status_code == 400
+        assert "priority" in answer.text
+        async with asyncio.timeout(10):
+            while "Loud" not in (await _api(hub, "GET", "/quarantine")).text:
+                await asyncio.sleep(0.05)
+
+
+async def test_metrics_health_and_readiness_are_served(tmp_path: Path) -> None:
+    async with (
+        receiver() as (got, port),
+        system(tmp_path, {"sinks": {"a": _webhook(port)}}) as hub,
+        httpx.AsyncClient(base_url=f"http://127.0.0.1:{hub.port}") as client,
+    ):
+        await _post(hub, alert(1))
+        await until(lambda: got.seen[1] == 1, 5, "not delivered")
+        assert (await client.post("/healthz")).json() == {"status": "ok"}
+        assert (await client.get("/readyz")).status_code == 200
+        text = (await client.get("/metrics")).text
+    assert 'sidekick_alerts_total{priority="Warning",rule="Read sensitive file untrusted"' in text
+    assert 'sidekick_delivered_total{lane="a"} 1.0' in text
+
+
+@pytest.mark.parametrize(
+    ("config", "words"),
+    [
+        ("sinks: {a: {type: webhok}}", ["webhook", ":1:"]),
+        ("sinks: {a: {type: stdout}}\nroute: {lanes: [b]}", ["b", ":2:"]),
+        ("sinks: [", [":1:"]),
+        ("sinks: {a: {type: slack, webhook_url: '${NOT_SET_ANYWHERE}'}}", ["NOT_SET_ANYWHERE"]),
+    ],
+)
+def test_a_wrong_configuration_is_one_clear_answer(
+    tmp_path: Path, config: str, words: list[str]
+) -> None:
+    file = tmp_path / "sidekick.yaml"
+    file.write_text(config)
+    done = subprocess.run(
+        [SIDEKICK, "hub", "-c", str(file)],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=tmp_path,
+        timeout=60,
+    )
+    assert done.returncode == 1
+    assert "Traceback" not in done.stderr
+    for word in words:
+        assert word in done.stderr
+
+
+async def test_a_second_start_on_the_same_log_says_who_has_it(tmp_path: Path) -> None:
+    async with system(tmp_path, {"sinks": {"stdout": {"type": "stdout"}}}) as hub:
+        _rewrite(hub, lambda c: c["listen"].update(port=free_port()))
+        done = await asyncio.to_thread(
+            subprocess.run,
+            [SIDEKICK, "hub", "-c", "sidekick.yaml"],
+            cwd=tmp_path,
+            capture_output=True,
+            text=True,
+            timeout=60,
+        )
+        assert hub.process is not None
+        assert done.returncode == 1
+        assert f"pid {hub.process.pid}" in done.stderr
+        assert "Traceback" not in done.stderr
+
+
+async def test_a_port_in_use_is_named(tmp_path: Path) -> None:
+    async with receiver() as (_, port):
+        config = f"listen: {{address: 127.0.0.1, port: {port}}}\nadmin: {{enabled: false}}\n"
+        (tmp_path / "sidekick.yaml").write_text(config)
+        done = await asyncio.to_thread(
+            subprocess.run,
+            [SIDEKICK, "hub", "-c", "sidekick.yaml"],
+            cwd=tmp_path,
+            capture_output=True,
+            text=True,
+            timeout=60,
+        )
+    assert done.returncode == 1
+    assert str(port) in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+async def test_a_signal_ends_it_in_order(tmp_path: Path, number: signal.Signals) -> None:
+    async with system(tmp_path, {"sinks": {"stdout": {"type": "stdout"}}}) as hub:
+        assert await hub.stop(number) == 0
+        assert "Traceback" not in hub.log()
+
+
+async def test_a_falcosidekick_file_is_taken(tmp_path: Path) -> None:
+    async with receiver() as (got, port):
+        listen = free_port()
+        (tmp_path / "config.yaml").write_text(
+            f"listenaddress: 127.0.0.1\nlistenport: {listen}\n"
+            f"webhook:\n  address: http://127.0.0.1:{port}/\n"
+        )
+        process = await asyncio.create_subprocess_exec(
+            SIDEKICK,
+            "hub",
+            "-c",
+            "config.yaml",
+            "--state",
+            "state",
+            cwd=tmp_path,
+            env=os.environ | {"SIDEKICK_ADMIN_PORT": "0"},
+            stdout=asyncio.subprocess.DEVNULL,
+            stderr=asyncio.subprocess.DEVNULL,
+        )
+        try:
+            load = Load(listen)
+            await load.run(connections=2, most=20)
+            await until(lambda: len(got.seen) == 20, 10, "not delivered")
+        finally:
+            process.kill()
+            await process.wait()
