@@ -1,0 +1,75 @@
+"""Which servers the tests use, in which version, and where they lie on this machine.
+
+Standard library only: the installer runs before anything is installed.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+from functools import cache
+from pathlib import Path
+
+KAFKA = "3.9.1"
+ELASTICSEARCH = "8.17.0"
+SEAWEEDFS = "4.48"
+
+_JAVA_OLDEST, _JAVA_NEWEST = 17, 24
+_SYSTEM = ("/usr/local/bin", "/usr/bin", "/usr/local/sbin", "/usr/sbin", "/sbin")
+
+
+def cache_dir() -> Path:
+    """The folder of everything that the tests installed."""
+    found = os.environ.get("SIDEKICK_TEST_CACHE")
+    return Path(found) if found else Path.home() / ".cache" / "sidekick-tests"
+
+
+def kafka() -> Path:
+    """The folder of Kafka: ``lib/*.jar``."""
+    return cache_dir() / f"kafka-{KAFKA}"
+
+
+def elasticsearch() -> Path:
+    """The folder of Elasticsearch: ``lib``, ``modules`` and ``main`` (the class that starts it)."""
+    return cache_dir() / f"elasticsearch-{ELASTICSEARCH}"
+
+
+def seaweedfs() -> Path:
+    """The folder of SeaweedFS, an S3 server: ``bin/weed``."""
+    return cache_dir() / f"seaweedfs-{SEAWEEDFS}"
+
+
+def unpacked(package: str) -> Path:
+    """The folder of a Debian package that was unpacked, not installed: ``bin``."""
+    return cache_dir() / f"{package}-unpacked"
+
+
+def program(name: str) -> Path | None:
+    """The program of that name: the system's, else one that the installer unpacked."""
+    own = [str(path) for path in cache_dir().glob("*-unpacked/bin")]
+    path = os.pathsep.join([os.environ.get("PATH", ""), *_SYSTEM, *own])
+    found = shutil.which(name, path=path)
+    return Path(found) if found else None
+
+
+@cache
+def java() -> Path | None:
+    """A Java that all servers run on, None if there is none."""
+    on_path = shutil.which("java")
+    candidates = [Path(on_path)] if on_path else []
+    candidates += sorted(Path("/usr/lib/jvm").glob("*/bin/java"))
+    for candidate in candidates:
+        if _JAVA_OLDEST <= _java_version(candidate) <= _JAVA_NEWEST:
+            return candidate.resolve()
+    return None
+
+
+def _java_version(java: Path) -> int:
+    try:
+        told = subprocess.run([java, "-version"], capture_output=True, text=True, timeout=30).stderr
+    except OSError:
+        return 0
+    found = re.search(r'version "(\d+)', told)
+    return int(found[1]) if found else 0
