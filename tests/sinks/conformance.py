@@ -122,5 +122,5 @@ def ids_in(text: str | bytes) -> list[str]:
 async def until(condition: Callable[[], object], secs: float = 10.0) -> None:
     """Return as soon as the condition holds; fails after ``secs``."""
     async with asyncio.timeout(secs):
-        while not condition():  # noqa: ASYNC110 - any condition, not one that tells
+        while not condition():
             await asyncio.sleep(0.005)
