@@ -431,15 +431,8 @@ class Hub:
         changes = self.process.changes()
         if not changes:
             return
-        statements: list[Statement] = [
-            ("DELETE FROM state WHERE key = ?", (key,))
-            if value is None
-            else ("INSERT OR REPLACE INTO state VALUES (?, ?)", (key, value))
-            for key, value in changes
-        ]
         seq = str(self._seq).encode()
-        statements.append(("INSERT OR REPLACE INTO state VALUES (?, ?)", (_SNAPSHOT_KEY, seq)))
-        self._writer.also(statements)
+        self._writer.put_state([*changes, (_SNAPSHOT_KEY, seq)])
 
     async def _tick(self) -> None:
         """Every second: closing digests, gauges, and now and then a snapshot."""

@@ -8,6 +8,7 @@ none of it.
 from __future__ import annotations
 
 import fcntl
+import json
 import os
 import sqlite3
 from collections.abc import Callable, Sequence
@@ -26,7 +27,6 @@ Row = tuple[int, int, int, int, int, str, bytes]
 Statement = tuple[str, Sequence[Any]]
 
 _ROWS_AT_ONCE = 256
-_PLACES = "(?,?,?,?,?,?,?)"
 
 
 class LogError(SidekickError):
@@ -35,10 +35,15 @@ class LogError(SidekickError):
 
 @dataclass(slots=True)
 class Group:
-    """What one transaction writes; ``progress`` is (next, open, bit) per lane."""
+    """What one transaction writes.
+
+    ``progress`` is (next, open, bit) per lane; ``state`` are named pieces of the pipeline's state,
+    None for one that is gone.
+    """
 
     rows: list[Row] = field(default_factory=list)
     statements: list[Statement] = field(default_factory=list)
+    state: dict[str, bytes | None] = field(default_factory=dict)
     progress: list[tuple[int, str, int]] = field(default_factory=list)
 
 
@@ -126,11 +131,21 @@ class Spool:
     def write(self, group: Group) -> None:
         """Make the group durable; raises ``sqlite3.Error``, and then nothing of it is written."""
         with self._transaction():
-            _insert(self._db, group.rows)
+            _insert(self._db, "INSERT INTO alert VALUES ", group.rows)
             for sql, values in group.statements:
                 self._db.execute(sql, values)
+            if group.state:
+                self._write_state(group.state)
             for progress in group.progress:
                 self._db.execute("UPDATE lane SET next = ?, open = ? WHERE bit = ?", progress)
+
+    def _write_state(self, state: dict[str, bytes | None]) -> None:
+        there = [(key, value) for key, value in state.items() if value is not None]
+        gone = [key for key, value in state.items() if value is None]
+        _insert(self._db, "INSERT OR REPLACE INTO state VALUES ", there)
+        self._db.execute(
+            "DELETE FROM state WHERE key IN (SELECT value FROM json_each(?))", (json.dumps(gone),)
+        )
 
     def call(self, function: Callable[[sqlite3.Connection], T]) -> T:
         """Run the function in a transaction of its own."""
@@ -159,7 +174,7 @@ class _Transaction:
                 self._db.execute("ROLLBACK")
 
 
-def _insert(db: sqlite3.Connection, rows: list[Row]) -> None:
+def _insert(db: sqlite3.Connection, sql: str, rows: Sequence[tuple[Any, ...]]) -> None:
     """Many rows a statement: each statement hands the interpreter lock over once, not per row."""
     start = 0
     while start < len(rows):
@@ -167,7 +182,8 @@ def _insert(db: sqlite3.Connection, rows: list[Row]) -> None:
         values: list[Any] = []
         for row in rows[start : start + count]:
             values.extend(row)
-        db.execute("INSERT INTO alert VALUES " + ",".join([_PLACES] * count), values)
+        places = f"({','.join('?' * len(rows[start]))})"
+        db.execute(sql + ",".join([places] * count), values)
         start += count
 
 

@@ -82,11 +82,19 @@ class Writer:
         if not self._busy:
             self._start()
 
+    def put_state(self, changes: Iterable[tuple[str, bytes | None]]) -> None:
+        """Write what changed of the pipeline's state with the next group."""
+        self._next.group.state.update(changes)
+        self._soon()
+
     def also(self, statements: Iterable[Statement], lane: Progress | None = None) -> None:
         """Write statements, and how far a lane is, soon: with the next group or shortly after."""
         self._next.group.statements.extend(statements)
         if lane is not None:
             self._dirty[lane.bit] = lane
+        self._soon()
+
+    def _soon(self) -> None:
         if not self._busy and self._lazy is None:
             self._lazy = self._loop.call_later(_LAZY_SECS, self._start)
 
@@ -125,8 +133,10 @@ class Writer:
         self._spool.close()
 
     def _waiting(self) -> bool:
-        batch = self._next
-        return bool(batch.group.rows or batch.group.statements or batch.answers or self._dirty)
+        group = self._next.group
+        return bool(
+            group.rows or group.statements or group.state or self._next.answers or self._dirty
+        )
 
     def _start(self) -> None:
         if self._lazy is not None:
@@ -207,6 +217,7 @@ class Writer:
         self.failing = str(error)
         log.error("could not write the alert log", extra={"error": str(error)})
         self._next.group.statements[:0] = batch.group.statements
+        self._next.group.state = batch.group.state | self._next.group.state
         for lane in batch.lanes:
             self._dirty.setdefault(lane.bit, lane)
 
