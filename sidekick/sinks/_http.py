@@ -5,16 +5,17 @@ from __future__ import annotations
 import asyncio
 import gzip
 import re
+import socket
+import ssl
 import time
 from base64 import b64encode
 from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import asynccontextmanager
 from email.utils import parsedate_to_datetime
-from io import BytesIO
-from typing import Annotated, NamedTuple, Self
+from types import MappingProxyType
+from typing import Annotated, Protocol, Self
+from urllib.request import getproxies, proxy_bypass
 
-import aiohttp
-from aiohttp.helpers import get_env_proxy_for_url
 from pydantic import AfterValidator, Field, model_validator
 from yarl import URL
 
@@ -22,12 +23,13 @@ from sidekick.errors import DeliveryError, Rejected, Retryable
 from sidekick.section import Secret
 from sidekick.sinks import SinkConfig
 from sidekick.sinks._tls import TlsConfig, client_context
+from sidekick.sinks._wire import Answer, Pool, Stale
 
-_KEPT_BYTES = 4096
-_READ_BYTES = 64 * 1024
-_CONNECT_SECS = 10.0
-_IDLE_SECS = 30.0
+CONNECT_SECS = 10.0
+
 _SHORTEST_SECRET = 4
+_THREAD_BYTES = 64 * 1024
+_NO_HEADERS: Mapping[str, str] = MappingProxyType({})
 
 # These speak of the address, the credentials or the moment, not of the alert: somebody can mend
 # them (an ingress answers 404 while it is rolled out), so nothing is given up for their sake.
@@ -93,85 +95,68 @@ class HttpConfig(SinkConfig):
         return self
 
 
-class Reply(NamedTuple):
-    """An answer with a 2xx status; ``body`` is its beginning."""
+class Exchange(Protocol):
+    """Carries one request; raises ``OSError`` (``TimeoutError`` included) when nobody answers."""
 
-    status: int
-    headers: Mapping[str, str]
-    body: bytes
+    async def __call__(
+        self, method: str, url: URL, headers: Mapping[str, str], body: bytes
+    ) -> Answer: ...
 
 
 class HttpClient:
-    """Requests to one host, over kept connections."""
+    """Requests to one host; a status is turned into the error that the lane understands."""
 
     def __init__(
-        self, session: aiohttp.ClientSession, url: URL, proxy: URL | None, secrets: Iterable[str]
+        self, url: URL, exchange: Exchange, taken: Iterable[str] = (), secrets: Iterable[str] = ()
     ) -> None:
-        self.session = session
+        """``taken``: names of headers, in lower case, that the user has set himself."""
         self.url = url
-        self.proxy = proxy
-        self.host = url.authority.rpartition("@")[2] or "?"
-        self._secrets = sorted((s for s in secrets if len(s) >= _SHORTEST_SECRET), key=len)[::-1]
+        self.host = url.authority.rpartition("@")[2]
+        self._exchange = exchange
+        self._taken = frozenset(taken)
+        self._secrets: list[str] = []
+        self.hide(*secrets)
+
+    def hide(self, *secrets: str) -> None:
+        """Never tell these texts, whoever sends them back."""
+        known = {*self._secrets, *(s for s in secrets if len(s) >= _SHORTEST_SECRET)}
+        self._secrets = sorted(known, key=len, reverse=True)
 
     async def post(
-        self,
-        body: bytes,
-        headers: Mapping[str, str] | None = None,
-        url: URL | None = None,
-        method: str = "POST",
-    ) -> Reply:
+        self, body: bytes, headers: Mapping[str, str] = _NO_HEADERS, method: str = "POST"
+    ) -> Answer:
         """Send a body; raises ``Retryable`` or ``Rejected`` unless the answer is a 2xx."""
-        reply = await self.exchange(method, url or self.url, body, headers)
-        if not 200 <= reply.status < 300:
-            raise self.refusal(reply)
-        return reply
+        if self._taken:
+            headers = {k: v for k, v in headers.items() if k.lower() not in self._taken}
+        answer = await self.reach(self.url, method, headers, body)
+        if not 200 <= answer.status < 300:
+            raise self.refusal(answer)
+        return answer
 
-    async def reach(self, url: URL | None = None, method: str = "HEAD") -> Reply:
-        """Any answer at all will do: the host is there and its TLS is trusted."""
-        return await self.exchange(method, url or self.url, None, None)
-
-    async def exchange(
+    async def reach(
         self,
-        method: str,
-        url: URL,
-        body: bytes | None,
-        headers: Mapping[str, str] | None,
-    ) -> Reply:
-        """One request, whatever its answer; raises ``Retryable`` when there is none."""
+        url: URL | None = None,
+        method: str = "HEAD",
+        headers: Mapping[str, str] = _NO_HEADERS,
+        body: bytes = b"",
+    ) -> Answer:
+        """Any answer at all; raises ``Retryable`` when there is none."""
         try:
-            try:
-                return await self._once(method, url, body, headers)
-            except (aiohttp.ServerDisconnectedError, ConnectionResetError):
-                # The server closed an idle connection just when we used it.
-                return await self._once(method, url, body, headers)
-        except (aiohttp.ClientError, OSError, TimeoutError) as error:
+            return await self._exchange(method, url or self.url, headers, body)
+        except OSError as error:
             raise self.failure(error) from error
 
-    async def _once(
-        self,
-        method: str,
-        url: URL,
-        body: bytes | None,
-        headers: Mapping[str, str] | None,
-    ) -> Reply:
-        # aiohttp writes bytes in one piece, and warns above 1 MiB.
-        data = BytesIO(body) if body and len(body) >= 2**20 else body
-        async with self.session.request(
-            method, url, data=data, headers=headers, proxy=self.proxy, allow_redirects=False
-        ) as answer:
-            return Reply(answer.status, answer.headers, await _beginning(answer))
-
-    def refusal(self, reply: Reply) -> DeliveryError:
+    def refusal(self, answer: Answer) -> DeliveryError:
         """What an answer means that is not a 2xx."""
-        text = self.clean(reply.body.decode(errors="replace"))
-        reason = f"{self.host} answered {reply.status}" + (f": {text}" if text else "")
-        if 300 <= reply.status < 400:
+        text = self.clean(answer.body.decode(errors="replace"))
+        reason = f"{self.host} answered {answer.status}" + (f": {text}" if text else "")
+        if 300 <= answer.status < 400:
             return Retryable(f"{reason} (a redirection, which is not followed): correct the url")
-        if reply.status >= 500 or reply.status in _MAY_PASS:
-            return Retryable(reason, retry_after_secs(reply.headers, time.time()))
+        if answer.status >= 500 or answer.status in _MAY_PASS:
+            return Retryable(reason, retry_after_secs(answer.headers, time.time()))
         return Rejected(reason)
 
-    def failure(self, error: BaseException) -> Retryable:
+    def failure(self, error: OSError) -> Retryable:
         """What it means that no answer came."""
         return Retryable(f"{self.host}: {self.clean(_cause(error))}")
 
@@ -183,50 +168,87 @@ class HttpClient:
         return text if len(text) <= 300 else text[:299] + "…"
 
 
+class Direct:
+    """Straight to the host, over kept connections."""
+
+    def __init__(self, pool: Pool, headers: Mapping[str, str]) -> None:
+        self._pool = pool
+        self._headers = _lines(headers)
+        self._heads: dict[tuple[str, URL], bytes] = {}
+
+    async def __call__(
+        self, method: str, url: URL, headers: Mapping[str, str], body: bytes
+    ) -> Answer:
+        head = self._heads.get((method, url)) or self._head(method, url)
+        if headers:
+            head += _lines(headers)
+        while True:
+            try:
+                return await self._pool.request(head, body, bodiless=method == "HEAD")
+            except Stale:  # the next try takes another connection, in the end a new one
+                continue
+
+    def _head(self, method: str, url: URL) -> bytes:
+        host = url.authority.rpartition("@")[2]
+        line = f"{method} {url.raw_path_qs} HTTP/1.1\r\nHost: {host}\r\n".encode()
+        head = self._heads[method, url] = line + self._headers
+        return head
+
+
+def _lines(headers: Mapping[str, str]) -> bytes:
+    return "".join([f"{name}: {value}\r\n" for name, value in headers.items()]).encode()
+
+
 @asynccontextmanager
 async def open_client(
     config: HttpConfig, address: str | Secret, headers: Mapping[str, str]
 ) -> AsyncIterator[HttpClient]:
     """A client for ``address`` as the keys say; ``headers`` go with each request."""
     url = URL(address if isinstance(address, str) else address.get_secret_value())
-    context = await asyncio.to_thread(client_context, config.tls) if url.scheme == "https" else True
-    proxy = _proxy(config, url)
-    connector = aiohttp.TCPConnector(
-        limit=config.lane.concurrency, ssl=context, keepalive_timeout=_IDLE_SECS
-    )
-    async with aiohttp.ClientSession(
-        connector=connector,
-        headers=_headers(config, headers),
-        skip_auto_headers=("Accept", "Accept-Encoding", "Content-Type"),
-        cookie_jar=aiohttp.DummyCookieJar(),
-        # The lane bounds a delivery; a connection that hangs shall leave time for another.
-        timeout=aiohttp.ClientTimeout(total=None, sock_connect=_CONNECT_SECS),
-    ) as session:
-        hidden = _secrets(config, [] if isinstance(address, str) else [url], proxy)
-        yield HttpClient(session, url, proxy, hidden)
+    context = await asyncio.to_thread(client_context, config.tls) if _is_tls(url) else None
+    proxy = proxy_for(config, url)
+    sent = _headers(config, url, headers)
+    secrets = _secrets(config, [] if isinstance(address, str) else [url], proxy)
+    taken = [name.lower() for name in config.headers]
+    if proxy is None:
+        assert url.host is not None
+        assert url.port is not None
+        pool = Pool(url.host, url.port, context, connect_secs=CONNECT_SECS)
+        try:
+            yield HttpClient(url, Direct(pool, sent), taken, secrets)
+        finally:
+            pool.close()
+        return
+    from sidekick.sinks._session import open_session, proxied
+
+    async with open_session(context, sent, config.lane.concurrency) as session:
+        yield HttpClient(url, proxied(session, proxy), taken, secrets)
 
 
-def _headers(config: HttpConfig, own: Mapping[str, str]) -> dict[str, str]:
-    headers = {"user-agent": "sidekick"} | {k.lower(): v for k, v in own.items()}
+def _is_tls(url: URL) -> bool:
+    return url.scheme == "https"
+
+
+def _headers(config: HttpConfig, url: URL, own: Mapping[str, str]) -> dict[str, str]:
+    headers = {"user-agent": "sidekick", "accept": "*/*"} | {k.lower(): v for k, v in own.items()}
     token = config.bearer_token.get_secret_value()
+    user, password = config.user or url.user or "", config.password.get_secret_value()
     if token:
         headers["authorization"] = f"Bearer {token}"
-    elif config.user:
-        pair = f"{config.user}:{config.password.get_secret_value()}"
+    elif user:
+        pair = f"{user}:{password or url.password or ''}"
         headers["authorization"] = f"Basic {b64encode(pair.encode()).decode()}"
     headers |= {k.lower(): v.get_secret_value() for k, v in config.headers.items()}
     return {name.title(): value for name, value in headers.items()}
 
 
-def _proxy(config: HttpConfig, url: URL) -> URL | None:
+def proxy_for(config: HttpConfig, url: URL) -> URL | None:
+    """The proxy that stands between, None for none."""
     wish = config.proxy.get_secret_value()
     if wish:
         return None if wish == "none" else URL(wish)
-    try:
-        # Once, not with every request: aiohttp's trust_env reads the environment each time.
-        return get_env_proxy_for_url(url)[0]
-    except LookupError:
-        return None
+    known = getproxies().get(url.scheme)
+    return URL(known) if known and not proxy_bypass(url.host or "") else None
 
 
 def _secrets(config: HttpConfig, hidden: list[URL], proxy: URL | None) -> list[str]:
@@ -240,22 +262,9 @@ def _secrets(config: HttpConfig, hidden: list[URL], proxy: URL | None) -> list[s
 
 async def compress(body: bytes) -> bytes:
     """The body as gzip; a large one in a thread."""
-    if len(body) < _READ_BYTES:
+    if len(body) < _THREAD_BYTES:
         return gzip.compress(body, 1, mtime=0)
     return await asyncio.to_thread(gzip.compress, body, 1, mtime=0)
-
-
-async def _beginning(answer: aiohttp.ClientResponse) -> bytes:
-    """The first bytes of a body. A longer one is not read to its end: its connection is lost."""
-    kept = bytearray()
-    read = 0
-    async for piece in answer.content.iter_any():
-        kept += piece[: _KEPT_BYTES - len(kept)]
-        read += len(piece)
-        if read > _READ_BYTES:
-            answer.close()
-            break
-    return bytes(kept)
 
 
 def retry_after_secs(headers: Mapping[str, str], now: float) -> float | None:
@@ -269,17 +278,11 @@ def retry_after_secs(headers: Mapping[str, str], now: float) -> float | None:
         return None
 
 
-def _cause(error: BaseException) -> str:
-    if isinstance(error, aiohttp.ServerDisconnectedError):
-        return "closed the connection without an answer"
-    if isinstance(error, aiohttp.ClientConnectorDNSError):
-        return "its name cannot be resolved"
-    if isinstance(error, aiohttp.ClientConnectorCertificateError):
-        return f"its certificate is not trusted: {error.certificate_error}"
-    if isinstance(error, aiohttp.ClientHttpProxyError):
-        return f"the proxy answered {error.status}"
-    if isinstance(error, aiohttp.ClientConnectorError):
-        return f"cannot connect: {error.os_error.strerror or error.os_error}"
+def _cause(error: OSError) -> str:
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return f"its certificate is not trusted: {error.verify_message}"
+    if isinstance(error, socket.gaierror):
+        return f"its name cannot be resolved: {error.strerror}"
     if isinstance(error, TimeoutError):
-        return f"no connection within {_CONNECT_SECS:g} s"
-    return f"{type(error).__name__}: {error}"
+        return f"no connection within {CONNECT_SECS:g} s"
+    return error.strerror or str(error) or type(error).__name__
