@@ -13,6 +13,13 @@ received = Counter(
     ["source", "status"],
     registry=REGISTRY,
 )
+refused = Counter(
+    "sidekick_requests_refused",
+    "Requests that were answered without looking at their alerts, by reason: token, address, "
+    "size, timeout, syntax, headers, memory, connections, busy, upgrade, encoding, fault.",
+    ["reason"],
+    registry=REGISTRY,
+)
 alerts = Counter(
     "sidekick_alerts",
     "Alerts committed to the log, by Falco's source, priority and rule.",

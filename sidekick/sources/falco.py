@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import sys
 from collections.abc import Iterator
 from typing import Any
 
@@ -53,16 +54,19 @@ def decode(body: bytes | bytearray) -> Alert:
     return _strict(body) or _tolerant(body)
 
 
-def decode_many(body: bytes | bytearray, content_type: str = "") -> Iterator[Alert | InvalidAlert]:
+def decode_many(
+    body: bytes | bytearray, content_type: str = "", largest: int = sys.maxsize
+) -> Iterator[Alert | InvalidAlert]:
     """Every alert of an NDJSON body, of a JSON array or of a single object, in order.
 
-    What is no alert yields the InvalidAlert that says why; the others are not touched by it. A
-    syntax error inside an array ends it, because nobody can tell where the next item begins.
+    What is no alert, or has more bytes than ``largest``, yields the InvalidAlert that says why;
+    the others are not touched by it. A syntax error inside an array ends it, because nobody can
+    tell where the next item begins.
     """
     lines = any(name in content_type.lower() for name in _LINES)
     if not lines and body.lstrip()[:1] == b"[":
-        return _array(body.decode("utf-8", "replace"))
-    return _lines(body) if lines or _several(body) else _one(body)
+        return _array(body.decode("utf-8", "replace"), largest)
+    return _lines(body, largest) if lines or _several(body) else _one(body, largest)
 
 
 def _strict(body: bytes | bytearray) -> Alert | None:
@@ -141,7 +145,10 @@ def _time_ns(text: str) -> int:
     return time_ns
 
 
-def _one(body: bytes | bytearray) -> Iterator[Alert | InvalidAlert]:
+def _one(body: bytes | bytearray, largest: int) -> Iterator[Alert | InvalidAlert]:
+    if len(body) > largest:
+        yield InvalidAlert("", f"the alert is larger than {largest} bytes")
+        return
     try:
         yield decode(body)
     except InvalidAlert as invalid:
@@ -157,7 +164,7 @@ def _several(body: bytes | bytearray) -> bool:
         return False
 
 
-def _lines(body: bytes | bytearray) -> Iterator[Alert | InvalidAlert]:
+def _lines(body: bytes | bytearray, largest: int) -> Iterator[Alert | InvalidAlert]:
     start = 0
     while start < len(body):
         end = body.find(b"\n", start)
@@ -165,10 +172,10 @@ def _lines(body: bytes | bytearray) -> Iterator[Alert | InvalidAlert]:
         line = body[start:end].strip(b"\x1e \t\r")  # 0x1e begins each text of application/json-seq
         start = end + 1
         if line:
-            yield from _one(line)
+            yield from _one(line, largest)
 
 
-def _array(text: str) -> Iterator[Alert | InvalidAlert]:
+def _array(text: str, largest: int) -> Iterator[Alert | InvalidAlert]:
     place = _skip(text, text.index("[") + 1)
     if text[place : place + 1] == "]":
         return
@@ -178,7 +185,7 @@ def _array(text: str) -> Iterator[Alert | InvalidAlert]:
         except (ValueError, RecursionError) as error:
             yield InvalidAlert("", f"the array is not JSON from character {place} on: {error}")
             return
-        yield from _one(text[place:end].encode())
+        yield from _one(text[place:end].encode(), largest)
         place = _skip(text, end)
         if text[place : place + 1] != ",":
             break

@@ -58,6 +58,7 @@ def create_app(
         docs_url=None,
         redoc_url=None,
         lifespan=_sampling(rates, clock_ns),
+        telemetry={"tracing": False, "metrics": False, "logs": False, "auto_configure": False},
         middleware=[Middleware(Guard, config=config), Middleware(Faults)],
     )
     handle_errors(app)

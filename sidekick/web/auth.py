@@ -28,7 +28,7 @@ Cidr = Annotated[str, AfterValidator(_cidr)]
 
 
 class Token(Section):
-    """A secret that a sender shows, as `Authorization: Bearer TOKEN` or in the path `/token/TOKEN`."""
+    """What a sender shows: `Authorization: Bearer TOKEN`, or the path `/token/TOKEN`."""
 
     name: str = Field(min_length=1, max_length=100)
     """Who has it; names the sender in the quarantine."""

@@ -27,7 +27,7 @@ class TlsConfig(Section):
     key_password: Secret | None = None
     """Password of the private key, if it has one."""
     client_ca: str | None = None
-    """PEM file of the authorities whose clients may connect; every client then needs a certificate."""
+    """PEM file of the authorities of client certificates; every client then needs one."""
     min_version: Literal["1.2", "1.3"] = "1.2"
     """Oldest version of TLS that is spoken."""
     check_every: Duration = 10.0
@@ -50,10 +50,7 @@ class Certificates:
         Files that do not fit together (one of two is written already) are tried again when
         either changes; until then the old ones are served.
         """
-        try:
-            stamp = _stamp(self._config)
-        except OSError as error:
-            stamp = ((error.errno or 0, 0, 0),)
+        stamp = _stamp(self._config)
         if stamp == self._stamp:
             return False
         self._stamp = stamp
@@ -72,9 +69,15 @@ class Certificates:
 
 def _stamp(config: TlsConfig) -> Stamp:
     """What tells whether a file changed; follows symbolic links, as Kubernetes swaps those."""
-    files = (config.cert, config.key, config.client_ca)
-    stats = [os.stat(file) for file in files if file and os.path.exists(file)]
-    return tuple((s.st_mtime_ns, s.st_size, s.st_ino) for s in stats)
+    return tuple(map(_version, filter(None, (config.cert, config.key, config.client_ca))))
+
+
+def _version(file: str) -> tuple[int, int, int]:
+    try:
+        found = os.stat(file)
+    except OSError:
+        return 0, 0, 0
+    return found.st_mtime_ns, found.st_size, found.st_ino
 
 
 def _context(config: TlsConfig) -> ssl.SSLContext:
