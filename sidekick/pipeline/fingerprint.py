@@ -88,6 +88,7 @@ _VARYING = re.compile(
     r"[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}|[0-9a-f]{12,}|\d+", re.IGNORECASE
 )
 _CONNECTION = re.compile(r":\d+->")
+_SPECIAL = frozenset({"*", "workload", "target"})
 _OWNERS = (
     *("k8s.deployment.name", "k8smeta.deployment.name", "k8s.statefulset.name"),
     *("k8s.daemonset.name", "k8s.rs.name", "k8smeta.rs.name"),
@@ -104,11 +105,11 @@ def bounded(text: str) -> str:
 
 def text_of(value: Any) -> str | None:
     """A field's value as text; None for what Falco writes for "no value"."""
-    if value is None or value == "" or value == "<NA>":
-        return None
     if type(value) is str:
+        if not value or value == "<NA>":
+            return None
         return value if len(value) <= _LONGEST else bounded(value)
-    return bounded(_encode(value).decode())
+    return None if value is None else bounded(_encode(value).decode())
 
 
 def workload_of_pod(pod: str) -> str:
@@ -248,6 +249,10 @@ class Fingerprints:
         return self._pod[name]
 
 
+Step = tuple[tuple[tuple[str, Mapping[str, str] | None], ...], Reader | None]
+"""Output fields, each with its shape, of which the first with a value counts; or a reader."""
+
+
 class Spec:
     """A list of fields, ready to be read."""
 
@@ -262,31 +267,30 @@ class Spec:
         self._plan = [self._step(field, owner) for field in fields]
 
     @staticmethod
-    def _step(
-        field: str, owner: Fingerprints
-    ) -> tuple[str, Mapping[str, str] | None, Reader | None]:
-        plain = "|" not in field and field not in ("*", "workload", "target")
-        if plain and field not in ALERT_KEYS:
-            return field, owner.shape(field), None
-        return field, None, owner.reader(field)
+    def _step(field: str, owner: Fingerprints) -> Step:
+        names = tuple(name.strip() for name in field.split("|"))
+        special = any(name in _SPECIAL or name in ALERT_KEYS for name in names)
+        if special:
+            return (), owner.reader(field)
+        return tuple((name, owner.shape(name)) for name in names), None
 
     def key(self, alert: Alert) -> Key:
         """The values, after what tells this list of fields from others, the rule and the source."""
-        get = alert.fields.get
+        fields, rule, source = alert.fields, alert.rule, alert.source
         values: list[str | None] = []
-        for name, shape, read in self._plan:
-            if read is not None:
-                values.append(read(alert))
-                continue
-            value = get(name)
-            if value is not None:
-                value = text_of(value)
-                if shape is not None and value is not None:
-                    value = shape[value]
+        for names, read in self._plan:
+            value = None if read is None else read(alert)
+            for name, shape in names:
+                if name in fields and (value := text_of(fields[name])) is not None:
+                    if shape is not None:
+                        value = shape[value]
+                    break
             values.append(value)
         if self._fallback is not None and not any(values[1:]):
             return self._fallback.key(alert)
-        return (self.text, bounded(alert.rule), bounded(alert.source), *values)
+        if len(rule) > _LONGEST or len(source) > _LONGEST:
+            rule, source = bounded(rule), bounded(source)
+        return (self.text, rule, source, *values)
 
 
 class _Volatile(dict[str, bool]):

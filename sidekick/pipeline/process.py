@@ -23,7 +23,13 @@ from sidekick.pipeline.dedup import (
     held_text,
 )
 from sidekick.pipeline.enrich import Enrich, EnrichConfig
-from sidekick.pipeline.fingerprint import FingerprintConfig, Fingerprints, Key, bounded
+from sidekick.pipeline.fingerprint import (
+    FingerprintConfig,
+    Fingerprints,
+    Key,
+    bounded,
+    fingerprint,
+)
 from sidekick.pipeline.inhibit import InhibitConfig, Inhibitions
 from sidekick.pipeline.route import KINDS, Decision, RouteConfig, Routes
 from sidekick.pipeline.score import Score, ScoreConfig, band, band_rank, base_score
@@ -103,7 +109,7 @@ class Process:
         now_at = self._clock.tick(now_ns)
         key = self._key(alert)
         if not self.dedup.config.enabled:
-            sighting = Sighting("first", "dedup is off", None, self.dedup.text(key))
+            sighting = Sighting("first", "dedup is off", None, fingerprint(key))
         else:
             try:
                 sighting = self.dedup.see(key, alert, now_at, now_ns)

@@ -8,6 +8,7 @@ among the parts in proportion to their logarithms: the points of all parts sum t
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Iterable, Sequence
 from math import exp, fsum, log
 from typing import Any
@@ -132,8 +133,10 @@ class Score:
     def __init__(self, config: ScoreConfig, conditions: Conditions) -> None:
         self._config = config
         self._window_ns = int(config.entity_window * NS) if config.enabled else 0
-        self._entities: dict[str, Seen] = {}
+        # An OrderedDict: looking for the first of a dict passes over all that were deleted there.
+        self._entities: OrderedDict[str, Seen] = OrderedDict()
         self.journal = Journal(_encode)
+        self._tactics: dict[tuple[str, ...], tuple[str, ...]] = {}
         self._known: dict[tuple[str, Priority, tuple[str, ...]], list[Factor]] = {}
         self._results: dict[tuple[str, Priority, tuple[str, ...], int], Scored] = {}
         self._assets: list[tuple[Condition, Factor]] = []
@@ -245,18 +248,24 @@ class Score:
         entity = entity_of(alert)
         if entity is None:
             return {}
-        entities = self._entities
-        seen = entities.pop(entity, None)
+        entities, tags = self._entities, alert.tags
+        tactics = self._tactics.get(tags)
+        if tactics is None:
+            tactics = _tactics(tags)
+            _remember(self._tactics, tags, tactics)
+        seen = entities.get(entity)
         if seen is None:
             if len(entities) >= self._config.entities:
                 self._forget(next(iter(entities)))
-            seen = Seen({}, now_at)
+            seen = entities[entity] = Seen({}, now_at)
+        else:
+            entities.move_to_end(entity)
+            seen.last_at = now_at
         rules = seen.rules
-        rules[bounded(alert.rule)] = (now_at, _tactics(alert.tags))
+        rules[bounded(alert.rule)] = (now_at, tactics)
         if len(rules) > 1:
             _expire(rules, now_at - self._window_ns)
-        seen.last_at = now_at
-        self.journal.dirty[entity] = entities[entity] = seen
+        self.journal.dirty[entity] = seen
         return rules
 
     def _peek(self, alert: Alert, now_at: int) -> dict[str, tuple[int, tuple[str, ...]]]:
