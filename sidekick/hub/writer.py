@@ -58,6 +58,7 @@ class Writer:
         self._inbox: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
         self._next = _Batch()
         self._busy = False
+        self._starting = False
         self._dirty: dict[int, Progress] = {}
         self._lazy: asyncio.TimerHandle | None = None
         self._tidied = 0.0
@@ -79,8 +80,9 @@ class Writer:
         batch.committed += kept
         self.pending_bytes += size
         batch.answers.append((size, answer))
-        if not self._busy:
-            self._start()
+        if not self._busy and not self._starting:
+            self._starting = True
+            self._loop.call_soon(self._start)
 
     def put_state(self, changes: Iterable[tuple[str, bytes | None]]) -> None:
         """Write what changed of the pipeline's state with the next group."""
@@ -139,6 +141,7 @@ class Writer:
         )
 
     def _start(self) -> None:
+        self._starting = False
         if self._lazy is not None:
             self._lazy.cancel()
             self._lazy = None

@@ -111,7 +111,7 @@ class HttpClient:
     ) -> None:
         """``taken``: names of headers, in lower case, that the user has set himself."""
         self.url = url
-        self.host = url.authority.rpartition("@")[2]
+        self.host = url.host_port_subcomponent or ""
         self._exchange = exchange
         self._taken = frozenset(taken)
         self._secrets: list[str] = []
@@ -189,9 +189,8 @@ class Direct:
                 continue
 
     def _head(self, method: str, url: URL) -> bytes:
-        host = url.authority.rpartition("@")[2]
-        line = f"{method} {url.raw_path_qs} HTTP/1.1\r\nHost: {host}\r\n".encode()
-        head = self._heads[method, url] = line + self._headers
+        line = f"{method} {url.raw_path_qs} HTTP/1.1\r\nHost: {url.host_port_subcomponent}\r\n"
+        head = self._heads[method, url] = line.encode() + self._headers
         return head
 
 
@@ -211,9 +210,9 @@ async def open_client(
     secrets = _secrets(config, [] if isinstance(address, str) else [url], proxy)
     taken = [name.lower() for name in config.headers]
     if proxy is None:
-        assert url.host is not None
+        assert url.raw_host is not None
         assert url.port is not None
-        pool = Pool(url.host, url.port, context, connect_secs=CONNECT_SECS)
+        pool = Pool(url.raw_host, url.port, context, connect_secs=CONNECT_SECS)
         try:
             yield HttpClient(url, Direct(pool, sent), taken, secrets)
         finally:

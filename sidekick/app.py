@@ -1,0 +1,263 @@
+"""The composition root: builds the parts of the hub from the settings, runs and reloads them."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import gc
+import logging
+import os
+import signal
+import time
+from collections.abc import AsyncIterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from sidekick import logs, metrics
+from sidekick.errors import ConfigError
+from sidekick.hub.hub import Hub, record_of
+from sidekick.pipeline.process import Explanation, PipelineConfig, Process
+from sidekick.rules.compile import compile_condition
+from sidekick.settings import Settings, Watcher, changed_sections, load, needs_restart
+from sidekick.sources import source_module
+from sidekick.sources.falco import decode
+from sidekick.web.health import exposition
+from sidekick.web.ingest import serve
+
+log = logging.getLogger(__name__)
+
+_LOOK_SECS = 2.0
+_PIPELINE = tuple(PipelineConfig.model_fields)
+
+
+class App:
+    """One hub as configured; ``path``, ``environ`` and ``overrides`` are read again on reload."""
+
+    def __init__(
+        self, path: Path | None, environ: Mapping[str, str], overrides: Mapping[str, Any]
+    ) -> None:
+        self._path = path
+        self._environ = environ
+        self._overrides = overrides
+        self._watcher = Watcher()
+        self.settings = self._load()
+        self._watcher.changed()
+        self._stop = asyncio.Event()
+        self._signals = 0
+        self._sources: dict[str, asyncio.Task[None]] = {}
+        self._reloading = asyncio.Lock()
+        self.hub: Hub
+
+    async def run(self) -> None:
+        """Serve until SIGTERM or SIGINT; raises ``ConfigError``, ``LogError``, ``OSError``."""
+        settings = self.settings
+        logs.set_up(settings.logging)
+        for warning in settings.warnings:
+            log.warning(warning)
+        self.hub = Hub(settings.state_dir, settings.log, make_process(settings))
+        try:
+            await self.hub.start(settings.sinks)
+            async with self._listening():
+                self._handle_signals()
+                self._start_sources()
+                _freeze()
+                async with self._background():
+                    await self._stop.wait()
+                log.info("stopping")
+                await self._stop_sources(list(self._sources))
+            await self.hub.drain(settings.shutdown.drain)
+        finally:
+            await self.hub.close()
+
+    async def reload(self) -> None:
+        """Read the configuration again and go over to it; ``ConfigError`` changes nothing."""
+        async with self._reloading:
+            settings = await asyncio.to_thread(self._load)
+            process = make_process(settings)
+            changed = changed_sections(self.settings, settings)
+            for sentence in needs_restart(self.settings, settings):
+                log.warning(sentence)
+            if changed & {*_PIPELINE, "sinks"}:
+                await self.hub.reconfigure(process, settings.sinks)
+            old, self.settings = self.settings, settings
+            if "sources" in changed:
+                await self._change_sources(old)
+            if "logging" in changed:
+                logs.set_up(settings.logging)
+            log.info("configuration reloaded", extra={"changed": ",".join(sorted(changed)) or "-"})
+
+    def explain(self, body: bytes, now_ns: int) -> Explanation:
+        """What the pipeline would do with an alert given as JSON, at that time."""
+        process = self.hub.process
+        assert isinstance(process, Process)
+        return process.explain(decode(body), now_ns)
+
+    def _load(self) -> Settings:
+        return load(self._path, self._environ, self._overrides, self._watcher.files)
+
+    # -- listeners ---------------------------------------------------------------------------
+
+    @contextlib.asynccontextmanager
+    async def _listening(self) -> AsyncIterator[None]:
+        listen = self.settings.listen
+        try:
+            async with serve(
+                listen, self.hub, ready=self.hub.problems, expose=exposition(metrics.REGISTRY)
+            ):
+                print(_banner(self.settings), flush=True)
+                yield
+        except OSError as error:
+            raise ConfigError(
+                [
+                    f"cannot listen on {listen.address}:{listen.port}: {error.strerror or error}; "
+                    "another program may use the port: stop it, or set listen.port"
+                ]
+            ) from error
+
+    @contextlib.asynccontextmanager
+    async def _background(self) -> AsyncIterator[None]:
+        tasks = [asyncio.create_task(self._watch(), name="configuration-watch")]
+        if self.settings.admin.enabled:
+            tasks.append(asyncio.create_task(self._admin(), name="admin"))
+        try:
+            yield
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def _admin(self) -> None:
+        """The admin API; imported late, since alerts should not wait for it."""
+        admin = await asyncio.to_thread(_Admin)
+        config = self.settings.admin
+        app = admin.create_app(
+            self.hub,
+            config,
+            compile=compile_condition,
+            record=record_of,
+            explain=self.explain,
+            reload=self.reload,
+            settings=lambda: self.settings,
+        )
+        try:
+            await admin.serve_asgi(app, config.address, config.port)
+        except OSError as error:
+            log.error(
+                "the admin API cannot listen",
+                extra={"address": config.address, "port": config.port, "error": str(error)},
+            )
+
+    # -- sources -----------------------------------------------------------------------------
+
+    def _start_sources(self) -> None:
+        for name, config in self.settings.sources.items():
+            if name not in self._sources:
+                run = source_module(config.type).run
+                self._sources[name] = asyncio.create_task(
+                    _forever(name, lambda run=run, config=config: run(config, self.hub)),
+                    name=f"source-{name}",
+                )
+
+    async def _stop_sources(self, names: list[str]) -> None:
+        tasks = [self._sources.pop(name) for name in names]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def _change_sources(self, old: Settings) -> None:
+        new = self.settings.sources
+        await self._stop_sources([n for n in self._sources if new.get(n) != old.sources.get(n)])
+        self._start_sources()
+
+    # -- signals and changes -----------------------------------------------------------------
+
+    def _handle_signals(self) -> None:
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, self._on_stop)
+        loop.add_signal_handler(signal.SIGHUP, lambda: loop.create_task(self._reload_or_tell()))
+
+    def _on_stop(self) -> None:
+        """The first signal stops orderly; the second at once: the log keeps what is left."""
+        self._signals += 1
+        if self._signals > 1:
+            os._exit(130)
+        self._stop.set()
+
+    async def _reload_or_tell(self) -> None:
+        try:
+            await self.reload()
+        except ConfigError as error:
+            log.error("the configuration stays as it was")
+            for fault in error.faults:
+                log.error(fault)
+
+    async def _watch(self) -> None:
+        """Look whether a file of the configuration has other contents."""
+        while True:
+            await asyncio.sleep(_LOOK_SECS)
+            changed = await asyncio.to_thread(self._watcher.changed)
+            if changed:
+                await self._reload_or_tell()
+
+
+def make_process(settings: Settings) -> Process:
+    """The pipeline of these settings; raises ``ConfigError`` with every fault."""
+    config = PipelineConfig.model_construct(**{name: getattr(settings, name) for name in _PIPELINE})
+    return Process(config, tuple(settings.sinks), compile_condition)
+
+
+async def _forever(name: str, run: Any) -> None:
+    """A source that ends or fails is started again, with a growing pause."""
+    pause = 1.0
+    while True:
+        began = time.monotonic()
+        try:
+            await run()
+        except Exception:
+            log.exception("a source failed; it is started again", extra={"source": name})
+        if time.monotonic() - began > 60:
+            pause = 1.0
+        await asyncio.sleep(pause)
+        pause = min(2 * pause, 30.0)
+
+
+class _Admin:
+    """The two functions that the heavy admin modules offer."""
+
+    def __init__(self) -> None:
+        from sidekick.web.app import create_app
+        from sidekick.web.asgi import serve_asgi
+
+        self.create_app = create_app
+        self.serve_asgi = serve_asgi
+
+
+def _freeze() -> None:
+    """What start-up made stays for good: no collection needs to look at it again."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(20_000, 20, 50)
+
+
+def _banner(settings: Settings) -> str:
+    listen, admin = settings.listen, settings.admin
+    scheme = "https" if listen.tls else "http"
+    host = "localhost" if listen.address in ("0.0.0.0", "::") else listen.address
+    api = f"http://{admin.address}:{admin.port}/docs" if admin.enabled else "off"
+    off = [
+        name
+        for name, on in (
+            ("TLS", listen.tls),
+            ("tokens", listen.tokens),
+            ("dedup", settings.dedup.enabled),
+            ("sensor", False),
+        )
+        if not on
+    ]
+    return (
+        f"Send Falco's alerts to {scheme}://{host}:{listen.port}/ (json_output, http_output)\n"
+        f"Lanes: {', '.join(settings.sinks) or 'none'}; log in {settings.state_dir}; "
+        f"metrics at {scheme}://{host}:{listen.port}/metrics; API at {api}\n"
+        f"Switched off: {', '.join(off)}"
+    )

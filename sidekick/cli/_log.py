@@ -1,0 +1,122 @@
+"""Reading alerts, dead letters and the quarantine: from a hub, or from the log itself."""
+
+from __future__ import annotations
+
+import sqlite3
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+import click
+
+from sidekick.cli._api import Api
+
+if TYPE_CHECKING:
+    from sidekick.hub.archive import Archive
+    from sidekick.hub.view import DeadLetter, Entry, Quarantined
+
+
+class Log(Protocol):
+    """What can be read of an alert log; times as people write them, lists newest first."""
+
+    def search(self, match: str, since: str, until: str, limit: int) -> Sequence[Entry]: ...
+
+    def dead_letters(self, lane: str | None, limit: int) -> Sequence[DeadLetter]: ...
+
+    def quarantined(self, limit: int) -> Sequence[Quarantined]: ...
+
+
+@contextmanager
+def log_of(api: Api, state: Path | None) -> Iterator[Log]:
+    """The log in that folder, or for None the one of the hub."""
+    if state is None:
+        yield _HubLog(api)
+    else:
+        with open_log(state) as log:
+            yield log
+
+
+@contextmanager
+def open_log(state: Path) -> Iterator[Log]:
+    """The log in a state directory, read-only; also while a hub runs on it."""
+    from sidekick.hub.archive import Archive
+
+    try:
+        archive = Archive(state)
+    except (FileNotFoundError, sqlite3.Error) as error:
+        raise click.ClickException(f"{state}: no alert log can be read here ({error})") from None
+    try:
+        yield _FileLog(archive)
+    except sqlite3.Error as error:
+        raise click.ClickException(f"{state}: the alert log cannot be read: {error}") from None
+    finally:
+        archive.close()
+
+
+class _HubLog:
+    def __init__(self, api: Api) -> None:
+        self._api = api
+
+    def search(self, match: str, since: str, until: str, limit: int) -> Sequence[Entry]:
+        from sidekick.web.replies import Found
+
+        wanted = {"match": match, "since": since, "until": until, "limit": limit}
+        return self._api.get("/alerts", Found, **wanted).alerts
+
+    def dead_letters(self, lane: str | None, limit: int) -> Sequence[DeadLetter]:
+        from sidekick.web.replies import DeadLetters
+
+        wanted = {"limit": limit} | ({"lane": lane} if lane else {})
+        return self._api.get("/dead", DeadLetters, **wanted).dead_letters
+
+    def quarantined(self, limit: int) -> Sequence[Quarantined]:
+        from sidekick.web.replies import QuarantinedBodies
+
+        return self._api.get("/quarantine", QuarantinedBodies, limit=limit).quarantined
+
+
+class _FileLog:
+    def __init__(self, archive: Archive) -> None:
+        self._archive = archive
+        self._names = archive.lane_names()
+
+    def search(self, match: str, since: str, until: str, limit: int) -> Sequence[Entry]:
+        now_ns = time.time_ns()
+        since_ns, until_ns = _moment("--since", since, now_ns), _moment("--until", until, now_ns)
+        return self._archive.search(
+            _condition(match), since_ns, until_ns, limit, _record, self._names
+        )
+
+    def dead_letters(self, lane: str | None, limit: int) -> Sequence[DeadLetter]:
+        bits = {name: bit for bit, name in self._names.items()}
+        if lane is not None and lane not in bits:
+            names = ", ".join(sorted(bits)) or "none"
+            raise click.ClickException(f'there is no lane "{lane}"; the lanes are: {names}')
+        bit = None if lane is None else bits[lane]
+        return self._archive.dead_letters(bit, limit, self._names)
+
+    def quarantined(self, limit: int) -> Sequence[Quarantined]:
+        return self._archive.quarantined(limit)
+
+
+def _moment(option: str, text: str, now_ns: int) -> int:
+    from sidekick.web.moment import parse_moment
+
+    try:
+        return parse_moment(text, now_ns)
+    except ValueError as error:
+        raise click.UsageError(f"{option}: {error}") from None
+
+
+def _condition(text: str) -> Callable[[Mapping[str, Any]], bool] | None:
+    from sidekick.rules.compile import compile_condition
+
+    return compile_condition(text) if text.strip() else None
+
+
+def _record(body: bytes) -> Mapping[str, Any]:
+    from sidekick.hub.hub import record_of
+
+    return record_of(body)

@@ -1,0 +1,72 @@
+"""Options that several commands have."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import wraps
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from sidekick.cli._api import Api
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+DEFAULT_URL = "http://127.0.0.1:2802"
+
+json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+limit_option = click.option(
+    "--limit",
+    type=click.IntRange(1, 10_000),
+    default=100,
+    show_default=True,
+    help="At most so many.",
+)
+config_option = click.option(
+    "-c",
+    "--config",
+    "config",
+    type=click.Path(path_type=Path),
+    envvar="SIDEKICK_CONFIG",
+    help="The configuration file; without it: the defaults.",
+)
+state_option = click.option(
+    "--state",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Read the log in this folder instead of asking a hub.",
+)
+
+
+def api_options(function: F) -> F:
+    """Give the command ``api``, made of --url, --token and --ca."""
+
+    @click.option(
+        "--url",
+        envvar="SIDEKICK_URL",
+        default=DEFAULT_URL,
+        show_default=True,
+        help="The hub's admin API.",
+    )
+    @click.option(
+        "--token",
+        envvar="SIDEKICK_TOKEN",
+        default="",
+        help="Its token; rather in the environment: SIDEKICK_TOKEN.",
+    )
+    @click.option(
+        "--token-file", type=click.File(), envvar="SIDEKICK_TOKEN_FILE", help="File with the token."
+    )
+    @click.option(
+        "--ca",
+        envvar="SIDEKICK_CA",
+        default="",
+        help="PEM file of the authority that signed its certificate.",
+    )
+    @wraps(function)
+    def command(url: str, token: str, token_file: Any, ca: str, **arguments: Any) -> Any:
+        if token_file is not None:
+            token = token_file.read()
+        return function(api=Api(url, token.strip(), ca), **arguments)
+
+    return command  # type: ignore[return-value]

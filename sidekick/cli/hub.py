@@ -1,0 +1,36 @@
+"""``sidekick hub``: take, assess and deliver alerts until stopped."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import click
+
+
+@click.command()
+@click.option(
+    "-c",
+    "--config",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Configuration file, sidekick's or falcosidekick's.",
+)
+@click.option(
+    "--state",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Directory of the alert log; goes over state_dir of the file.",
+)
+def command(config: Path | None, state: Path | None) -> None:
+    """Take alerts on :2801, deliver them to the configured sinks.
+
+    Without a configuration file, prints a line per alert.
+    """
+    import uvloop
+
+    from sidekick.app import App
+
+    async def run() -> None:
+        overrides = {} if state is None else {"state_dir": str(state)}
+        await App(config, os.environ, overrides).run()
+
+    uvloop.run(run())
