@@ -109,8 +109,8 @@ def _unequal(modifier: str, known: Sequence[Any], count: int) -> Test:
     def test(value: Any) -> bool:
         different = count - sum(value == constant for constant in known)
         if modifier == "oneof":
-            return different == 1
-        return different == count if modifier in ("", "allof") else different > 0
+            return bool(different == 1)
+        return bool(different == count if modifier in ("", "allof") else different > 0)
 
     return test
 
