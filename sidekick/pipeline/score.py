@@ -171,7 +171,7 @@ class Score:
         result = self._results.get(key)
         if result is None:
             result = combine(alert.priority, self._fixed(alert, count))
-            _remember(self._results, key, result)
+            _remember(self._results, key, result, key[0], key[2])
         return result
 
     def due(self, now_at: int) -> None:
@@ -212,7 +212,7 @@ class Score:
         factors = self._known.get(key)
         if factors is None:
             factors = self._of_rule(alert)
-            _remember(self._known, key, factors)
+            _remember(self._known, key, factors, key[0], key[2])
         doublings = _doublings(count)
         if not doublings or self._config.repetition_floor == 1:
             return factors
@@ -252,7 +252,7 @@ class Score:
         tactics = self._tactics.get(tags)
         if tactics is None:
             tactics = _tactics(tags)
-            _remember(self._tactics, tags, tactics)
+            _remember(self._tactics, tags, tactics, "", tags)
         seen = entities.get(entity)
         if seen is None:
             if len(entities) >= self._config.entities:
@@ -350,9 +350,11 @@ def _together(alert: Alert, seen: dict[str, tuple[int, tuple[str, ...]]]) -> lis
     return factors
 
 
-def _remember(memory: dict[Any, Any], key: tuple[Any, ...], value: object) -> None:
+def _remember(
+    memory: dict[Any, Any], key: tuple[Any, ...], value: object, rule: str, tags: tuple[str, ...]
+) -> None:
     """Keep a result, unless the sender's rule and tags are too long to be ordinary."""
-    if len(key[0]) + sum(map(len, key[2])) > 2000:
+    if len(rule) + sum(map(len, tags)) > 2000:
         return
     if len(memory) >= _REMEMBERED:
         memory.clear()

@@ -11,15 +11,17 @@ _ALERT = (
     '{{"output":"12:00:00.000000000: {priority} A file was read number-{number}!",'
     '"priority":"{priority}","rule":"Read sensitive file untrusted","source":"syscall",'
     '"time":"2026-01-02T03:04:05.{nanos:09d}Z","hostname":"node-{node}","tags":["filesystem"],'
-    '"output_fields":{{"evt.time":{number},"fd.name":"/srv/{number}","proc.name":"cat",'
+    '"output_fields":{{"evt.time":{number},"fd.name":"/srv/{word}","proc.name":"cat",'
     '"k8s.ns.name":"shop","k8s.pod.name":"web-{node}","user.name":"root"}}}}'
 )
 
 
 def alert(number: int, priority: str = "Warning") -> bytes:
     """Alert number so and so as Falco would post it; each is different from all others."""
+    # In letters: numbers in paths do not make two alerts different.
+    word = "".join("abcdefghij"[int(digit)] for digit in str(number))
     return _ALERT.format(
-        number=number, priority=priority, nanos=number % 10**9, node=number % 7
+        number=number, word=word, priority=priority, nanos=number % 10**9, node=number % 7
     ).encode()
 
 
