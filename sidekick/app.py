@@ -19,6 +19,7 @@ from sidekick.hub.hub import Hub, record_of
 from sidekick.pipeline.process import Explanation, PipelineConfig, Process
 from sidekick.rules.compile import compile_condition
 from sidekick.settings import Settings, Watcher, changed_sections, load, needs_restart
+from sidekick.settings.check import make_process
 from sidekick.sources import source_module
 from sidekick.sources.falco import decode
 from sidekick.web.health import exposition
@@ -199,12 +200,6 @@ class App:
             changed = await asyncio.to_thread(self._watcher.changed)
             if changed:
                 await self._reload_or_tell()
-
-
-def make_process(settings: Settings) -> Process:
-    """The pipeline of these settings; raises ``ConfigError`` with every fault."""
-    config = PipelineConfig.model_construct(**{name: getattr(settings, name) for name in _PIPELINE})
-    return Process(config, tuple(settings.sinks), compile_condition)
 
 
 async def _forever(name: str, run: Any) -> None:
