@@ -12,7 +12,7 @@ from collections.abc import AsyncIterator
 from aiohttp import web
 
 _NUMBER = re.compile(rb"number-(\d+)!")
-_ID = re.compile(rb'"uuid":"([0-9a-f-]{36})"')
+_START = b'{"uuid":"'
 
 
 class Receiver:
@@ -49,10 +49,12 @@ class Receiver:
 
     def _count(self, body: bytes) -> None:
         now = time.time()
-        for number, uuid in zip(_NUMBER.findall(body), _ID.findall(body), strict=True):
-            self.seen[int(number)] += 1
-            self.ids.setdefault(int(number), set()).add(uuid)
-            self.arrived.setdefault(int(number), now)
+        for document in body.split(_START)[1:]:
+            if found := _NUMBER.search(document):
+                number = int(found[1])
+                self.seen[number] += 1
+                self.ids.setdefault(number, set()).add(document[:36])
+                self.arrived.setdefault(number, now)
 
     @property
     def repeats(self) -> int:

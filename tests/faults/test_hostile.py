@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import random
 from pathlib import Path
@@ -27,7 +28,8 @@ def _spoilt(chance: random.Random) -> bytes:
     """An alert with a few bytes changed, cut, doubled or moved."""
     body = bytearray(alert(chance.randrange(10**6)))
     for _ in range(chance.randint(1, 4)):
-        at = chance.randrange(len(body))
+        at = chance.randrange(len(body) or 1)
+        body = body or bytearray(b"{")
         match chance.randrange(5):
             case 0:
                 body[at] = chance.randrange(256)
@@ -45,10 +47,10 @@ def _spoilt(chance: random.Random) -> bytes:
 async def _send_spoilt(port: int, seed: int, count: int, statuses: dict[int, int]) -> None:
     chance = random.Random(seed)
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
-    for _ in range(count):
-        status = await post(reader, writer, _spoilt(chance))
-        statuses[status] = statuses.get(status, 0) + 1
-    writer.close()
+    with contextlib.closing(writer):
+        for _ in range(count):
+            status = await post(reader, writer, _spoilt(chance))
+            statuses[status] = statuses.get(status, 0) + 1
 
 
 async def test_malformed_bodies_crash_nothing_and_memory_stays_flat(tmp_path: Path) -> None:
