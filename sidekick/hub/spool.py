@@ -27,6 +27,9 @@ Row = tuple[int, int, int, int, int, str, bytes]
 Statement = tuple[str, Sequence[Any]]
 
 _ROWS_AT_ONCE = 256
+_ROWS_ALONE = 32
+_CHECKPOINT_BYTES = 8 * 1024**2
+_PAGE = 4096
 
 
 class LogError(SidekickError):
@@ -46,6 +49,11 @@ class Group:
     state: dict[str, bytes | None] = field(default_factory=dict)
     progress: list[tuple[int, str, int]] = field(default_factory=list)
 
+    @property
+    def only_rows(self) -> bool:
+        """Is there nothing but alerts in it?"""
+        return not (self.statements or self.state or self.progress)
+
 
 class Spool:
     """The open log; raises ``LogError`` with what to do when it cannot be opened."""
@@ -63,12 +71,13 @@ class Spool:
                 "busy_timeout=5000",
                 "cache_size=-4096",
                 "journal_size_limit=16777216",
-                "wal_autocheckpoint=2000",
+                "wal_autocheckpoint=0",  # see checkpoint
                 "temp_store=MEMORY",
             ):
                 self._db.execute(f"PRAGMA {pragma}")
             self.node = schema.prepare(self._db)
             self.room = Room(self._db, directory, config)
+            self._unsaved = _CHECKPOINT_BYTES
         except (sqlite3.Error, schema.LogVersionError) as error:
             self._lock.close()
             raise LogError(
@@ -130,6 +139,10 @@ class Spool:
 
     def write(self, group: Group) -> None:
         """Make the group durable; raises ``sqlite3.Error``, and then nothing of it is written."""
+        self._unsaved += 2 * _PAGE + sum([len(row[6]) for row in group.rows])
+        if len(group.rows) <= _ROWS_ALONE and group.only_rows:
+            _insert(self._db, "INSERT INTO alert VALUES ", group.rows)  # a transaction by itself
+            return
         with self._transaction():
             _insert(self._db, "INSERT INTO alert VALUES ", group.rows)
             for sql, values in group.statements:
@@ -138,6 +151,17 @@ class Spool:
                 self._write_state(group.state)
             for progress in group.progress:
                 self._db.execute("UPDATE lane SET next = ?, open = ? WHERE bit = ?", progress)
+
+    @property
+    def wants_checkpoint(self) -> bool:
+        """Is there enough in the write-ahead log to move it into the database?"""
+        return self._unsaved >= _CHECKPOINT_BYTES
+
+    def checkpoint(self) -> None:
+        """Move the write-ahead log into the database: ten milliseconds and more, so not at a
+        commit, as SQLite does by itself, but when the caller can wait."""
+        self._db.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
+        self._unsaved = 0
 
     def _write_state(self, state: dict[str, bytes | None]) -> None:
         there = [(key, value) for key, value in state.items() if value is not None]
@@ -175,10 +199,11 @@ class _Transaction:
 
 
 def _insert(db: sqlite3.Connection, sql: str, rows: Sequence[tuple[Any, ...]]) -> None:
-    """Many rows a statement: each statement hands the interpreter lock over once, not per row."""
+    """Many rows a statement, with few different numbers of rows: SQLite keeps what it compiled."""
     start = 0
     while start < len(rows):
-        count = min(_ROWS_AT_ONCE, 1 << (len(rows) - start).bit_length() - 1)
+        left = len(rows) - start
+        count = left if left <= _ROWS_ALONE else min(_ROWS_AT_ONCE, left - left % _ROWS_ALONE)
         values: list[Any] = []
         for row in rows[start : start + count]:
             values.extend(row)
