@@ -85,8 +85,10 @@ _POD = re.compile(
     r"-(?:(?:[bcdfghjklmnpqrstvwxz2456789]{6,10}-|\d{8,10}-)?[bcdfghjklmnpqrstvwxz2456789]{5}|\d+)$"
 )
 _VARYING = re.compile(
-    r"[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}|[0-9a-f]{12,}|\d+", re.IGNORECASE
+    r"[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}|[0-9a-f]{12,}|[0-9]+", re.IGNORECASE
 )
+_DIGITS = re.compile(r"[0-9]+")
+_LONG_WORD = re.compile(r"[0-9a-fA-F]{12}")
 _CONNECTION = re.compile(r":\d+->")
 _SPECIAL = frozenset({"*", "workload", "target"})
 _OWNERS = (
@@ -121,7 +123,9 @@ def steady_path(path: str) -> str:
     """A path without its numbers; of a connection only the client's port is left out."""
     if "->" in path:
         return _CONNECTION.sub("->", path)
-    return _VARYING.sub("#", path)
+    # A UUID ends with a long word as well: without one, numbers are all there is to leave out.
+    varying = _VARYING if _LONG_WORD.search(path) else _DIGITS
+    return varying.sub("#", path)
 
 
 class _Memo(dict[str, str]):
