@@ -152,8 +152,14 @@ class Hub:
         for outcomes, answer in assessed:
             rows: list[Row] = []
             kept: list[_Kept] = []
-            size = sum([self._prepare(outcome, now_ns, rows, kept) for outcome in outcomes])
-            self._writer.put(rows, kept, size, answer)
+            try:
+                size = sum([self._prepare(outcome, now_ns, rows, kept) for outcome in outcomes])
+            except Exception as error:
+                metrics.faults.labels("hub").inc()
+                log.exception("could not write down an alert")
+                answer(error)
+            else:
+                self._writer.put(rows, kept, size, answer)
 
     async def accept(self, alerts: Sequence[Alert]) -> None:
         """Take alerts and return when they are durable; raises ``Shed``."""

@@ -119,7 +119,10 @@ class Ingest:
         """Decode all that came in one turn of the event loop, while the decoder's code is warm."""
         arrived, self._arrived = self._arrived, []
         for exchange in arrived:
-            self._take_one(exchange, exchange.body)
+            try:
+                self._take_one(exchange, exchange.body)
+            except Exception:
+                self._fault(exchange)
 
     def refused(self, reason: str) -> None:
         """Count a request that ``wire`` refused."""
@@ -216,9 +219,12 @@ class Ingest:
         try:
             await work
         except Exception:
-            log.exception("a request failed", extra={"target": exchange.target[:100]})
-            self.refused("fault")
-            exchange.answer(_FAULT)
+            self._fault(exchange)
+
+    def _fault(self, exchange: Exchange) -> None:
+        log.exception("a request failed", extra={"target": exchange.target[:100]})
+        self.refused("fault")
+        exchange.answer(_FAULT)
 
     async def _take_packed(self, exchange: Exchange) -> None:
         body = await self._unpacked(exchange, self._config.alert_limit)
