@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import gzip
 import logging
 import os
@@ -96,7 +97,8 @@ class RotatedFile:
             if self._config.fsync:
                 os.fsync(file.fileno())
         except OSError:
-            os.ftruncate(file.fileno(), size)  # no half line stays when the disk is full
+            with contextlib.suppress(OSError):  # the first reason is the one to tell
+                os.ftruncate(file.fileno(), size)  # no half line stays when the disk is full
             raise
 
     def _current(self) -> BinaryIO:
