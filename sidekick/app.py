@@ -15,7 +15,8 @@ from typing import Any
 
 from sidekick import logs, metrics
 from sidekick.errors import ConfigError
-from sidekick.hub.hub import Hub, record_of
+from sidekick.hub.hub import Hub
+from sidekick.hub.record import record_of
 from sidekick.pipeline.process import Explanation, PipelineConfig, Process
 from sidekick.rules.compile import compile_condition
 from sidekick.settings import Settings, Watcher, changed_sections, load, needs_restart
@@ -132,7 +133,7 @@ class App:
         admin = await asyncio.to_thread(_Admin)
         config = self.settings.admin
         app = admin.create_app(
-            self.hub,
+            self.hub.desk,
             config,
             compile=compile_condition,
             record=record_of,

@@ -117,6 +117,6 @@ def _condition(text: str) -> Callable[[Mapping[str, Any]], bool] | None:
 
 
 def _record(body: bytes) -> Mapping[str, Any]:
-    from sidekick.hub.hub import record_of
+    from sidekick.hub.record import record_of
 
     return record_of(body)

@@ -3,30 +3,23 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
-import sqlite3
 import time
-from collections import deque
-from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
-from functools import partial
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Protocol
-
-import msgspec
+from typing import Any
 
 from sidekick import document, metrics
 from sidekick.errors import Shed
-from sidekick.hub.archive import Archive, Match
+from sidekick.hub.archive import Archive
 from sidekick.hub.config import LogConfig
-from sidekick.hub.ids import id_maker, seq_of
+from sidekick.hub.desk import Desk
+from sidekick.hub.ids import id_maker
 from sidekick.hub.lane import Lane
 from sidekick.hub.spool import Row, Spool, Statement
-from sidekick.hub.view import DeadLetter, Entry, LogStats, Quarantined, SilenceStatus
+from sidekick.hub.state import Pipeline, restore, snapshot
 from sidekick.hub.writer import Writer
 from sidekick.model import Alert, Assessment, Envelope, Outcome, Priority
-from sidekick.pipeline.silence import Silence, Silences
-from sidekick.pipeline.view import AlertView
 from sidekick.sinks import SinkConfig, sink_module
 from sidekick.sources import Answer
 
@@ -35,20 +28,7 @@ log = logging.getLogger(__name__)
 _SNAPSHOT_SECS = 5.0
 _TICK_SECS = 1.0
 _QUARANTINED_BYTES = 4096
-_WATCHED = 1000
 _RULES_COUNTED = 500
-_SNAPSHOT_KEY = "hub:snapshot_seq"
-
-
-class Pipeline(Protocol):
-    """What the hub asks of the pipeline; all of it is synchronous."""
-
-    @property
-    def silences(self) -> Silences: ...
-    def process(self, alert: Alert, now_ns: int) -> Outcome: ...
-    def due(self, now_ns: int) -> list[Outcome]: ...
-    def changes(self) -> list[tuple[str, bytes | None]]: ...
-    def restore(self, items: Iterable[tuple[str, bytes]]) -> None: ...
 
 
 class _Kept:
@@ -66,7 +46,7 @@ class _Kept:
 
 
 class Hub:
-    """The router's core; made with ``open_hub``."""
+    """The router's core; ``desk`` is what the API is given of it."""
 
     def __init__(self, directory: Path, config: LogConfig, process: Pipeline) -> None:
         self._config = config
@@ -80,9 +60,11 @@ class Hub:
         self.lanes: dict[str, Lane] = {}
         self._running: dict[str, asyncio.Task[None]] = {}
         self._routes: dict[tuple[str, ...], tuple[int, tuple[Lane, ...]]] = {}
-        self._bits: dict[int, str] = {}
         self._arrived: list[tuple[Sequence[Alert], Answer]] = []
-        self._watchers: set[Watcher] = set()
+        self.desk = Desk(
+            self._archive, self._writer, self.lanes, lambda: self.process.silences, self._snapshot
+        )
+        self._watchers = self.desk.watchers
         self._counters: dict[tuple[str, Priority, str], Any] = {}
         self._kinds: dict[str, Any] = {}
         self._bounded = metrics.Bounded(_RULES_COUNTED)
@@ -93,7 +75,7 @@ class Hub:
 
     async def start(self, sinks: Mapping[str, SinkConfig]) -> None:
         """Restore the pipeline's state, then start a lane per sink."""
-        self._restore()
+        restore(self.process, self._archive)
         await self._set_lanes(sinks)
         self._ticker = asyncio.create_task(self._tick(), name="hub-tick")
 
@@ -103,10 +85,7 @@ class Hub:
         Lanes whose configuration did not change go on undisturbed.
         """
         self._snapshot()
-        await self._writer.flush()
-        state = dict(self._archive.state())
-        state.pop(_SNAPSHOT_KEY, None)
-        process.restore(state.items())
+        process.restore(self.process.snapshot())
         self.process = process
         await self._set_lanes(sinks)
 
@@ -261,135 +240,6 @@ class Hub:
             counted = self._kinds[kind] = metrics.assessed.labels(kind)
         counted.inc()
 
-    # -- looking into the log ----------------------------------------------------------------
-
-    async def search(
-        self, match: Match | None, since_ns: int, until_ns: int, limit: int
-    ) -> list[Entry]:
-        """Alerts received in that time that match, newest first."""
-        return await self._archive.run(
-            lambda: self._archive.search(match, since_ns, until_ns, limit, record_of, self._bits)
-        )
-
-    async def find(self, uuid: str) -> Entry | None:
-        """The alert of that id."""
-        return await self._archive.run(lambda: self._archive.find(uuid, self._bits))
-
-    async def dead_letters(self, lane: str | None, limit: int) -> list[DeadLetter]:
-        """Dead letters, newest first; raises ``KeyError`` for an unknown lane."""
-        bit = None if lane is None else self.lanes[lane].bit
-        return await self._archive.run(lambda: self._archive.dead_letters(bit, limit, self._bits))
-
-    async def quarantined(self, limit: int) -> list[Quarantined]:
-        """What was no alert, newest first."""
-        return await self._archive.run(lambda: self._archive.quarantined(limit))
-
-    async def stats(self) -> LogStats:
-        """The size of the log and what it spans."""
-        limit, full = self._spool.room.limit, self._writer.shed_priority > 0
-        return await self._archive.run(lambda: self._archive.stats(limit, full))
-
-    @contextlib.contextmanager
-    def watch(self) -> Iterator[Watcher]:
-        """Iterate over the documents of alerts as they are committed."""
-        watcher = Watcher()
-        self._watchers.add(watcher)
-        try:
-            yield watcher
-        finally:
-            self._watchers.discard(watcher)
-
-    # -- silences ----------------------------------------------------------------------------
-
-    def silences(self) -> list[SilenceStatus]:
-        """All silences that are remembered."""
-        now_ns = time.time_ns()
-        return [_silence_status(s, now_ns) for s in self.process.silences.all()]
-
-    async def add_silence(
-        self, match: str, since_ns: int, until_ns: int, author: str, comment: str
-    ) -> SilenceStatus:
-        """Make a silence that survives a crash; raises ``ConfigError`` with all faults."""
-        now_ns = time.time_ns()
-        made = self.process.silences.add(match, since_ns, until_ns, comment, author, now_ns)
-        self._snapshot()
-        await self._writer.flush()
-        return _silence_status(made, now_ns)
-
-    async def expire_silence(self, id: str) -> SilenceStatus | None:
-        """End a silence now; None for an unknown one, ``ConfigError`` for a configured one."""
-        now_ns = time.time_ns()
-        ended = self.process.silences.expire(id, now_ns)
-        self._snapshot()
-        await self._writer.flush()
-        return None if ended is None else _silence_status(ended, now_ns)
-
-    # -- dead letters and replay -------------------------------------------------------------
-
-    async def retry_dead(self, lane: str | None, ids: Sequence[str] | None) -> int:
-        """Deliver dead letters again: of a lane or all, those ids or all. How many."""
-        where, values = self._which(lane, ids)
-        now_ns = time.time_ns()
-
-        def move(db: sqlite3.Connection) -> list[tuple[int, int]]:
-            counts = db.execute(
-                f"SELECT bit, count(*) FROM dead WHERE {where} GROUP BY bit", values
-            ).fetchall()
-            db.execute(
-                "INSERT OR IGNORE INTO alert SELECT seq, received_ns, time_ns, priority, 0, "
-                f"fingerprint, body FROM dead WHERE {where}",
-                values,
-            )
-            db.execute(
-                "INSERT OR REPLACE INTO retry SELECT bit, seq, :now, :now, 0, '' FROM dead "
-                f"WHERE {where}",
-                values | {"now": now_ns},
-            )
-            db.execute(f"DELETE FROM dead WHERE {where}", values)
-            return counts
-
-        return self._retry_now(await self._writer.run(lambda spool: spool.call(move)))
-
-    async def drop_dead(self, lane: str | None, ids: Sequence[str] | None) -> int:
-        """Forget dead letters for good. How many."""
-        where, values = self._which(lane, ids)
-        dropped = await self._writer.run(
-            lambda spool: spool.call(
-                lambda db: db.execute(f"DELETE FROM dead WHERE {where}", values).rowcount
-            )
-        )
-        metrics.lost.labels("dead letter dropped").inc(dropped)
-        return dropped
-
-    async def replay(self, since_ns: int, until_ns: int, lane: str, match: Match | None) -> int:
-        """Deliver alerts of the log to a lane again; raises ``KeyError`` for an unknown lane."""
-        bit, now_ns = self.lanes[lane].bit, time.time_ns()
-        seqs = await self._archive.run(
-            lambda: self._archive.matching_seqs(match, since_ns, until_ns, record_of)
-        )
-        for start in range(0, len(seqs), 5000):
-            chunk = msgspec.json.encode(seqs[start : start + 5000]).decode()
-            values = (bit, now_ns, now_ns, chunk)
-            await self._writer.run(partial(_retry_again, values=values))
-        self._retry_now([(bit, len(seqs))])
-        return len(seqs)
-
-    def _retry_now(self, counts: list[tuple[int, int]]) -> int:
-        for bit, count in counts:
-            self.lanes[self._bits[bit]].retry_now(count)
-        return sum(count for _, count in counts)
-
-    def _which(self, lane: str | None, ids: Sequence[str] | None) -> tuple[str, dict[str, Any]]:
-        seqs = None if ids is None else [seq_of(i) for i in ids]
-        values = {
-            "bit": None if lane is None else self.lanes[lane].bit,
-            "seqs": None if seqs is None else msgspec.json.encode(seqs).decode(),
-        }
-        return (
-            "(:bit IS NULL OR bit = :bit) AND "
-            "(:seqs IS NULL OR seq IN (SELECT value FROM json_each(:seqs)))"
-        ), values
-
     # -- lanes -------------------------------------------------------------------------------
 
     async def _set_lanes(self, sinks: Mapping[str, SinkConfig]) -> None:
@@ -401,7 +251,6 @@ class Hub:
             if name not in same:
                 self.lanes[name] = self._make_lane(name, config, rows[name])
         self._routes.clear()
-        self._bits = {lane.bit: name for name, lane in self.lanes.items()}
         for name, lane in self.lanes.items():
             if name not in self._running:
                 self._running[name] = asyncio.create_task(lane.run(), name=f"lane-{name}")
@@ -431,26 +280,8 @@ class Hub:
 
     # -- the pipeline's state ----------------------------------------------------------------
 
-    def _restore(self) -> None:
-        """Load the last snapshot, then let the pipeline see what came after it once more."""
-        state = dict(self._archive.state())
-        snapshot = int(state.pop(_SNAPSHOT_KEY, b"0"))
-        self.process.restore(state.items())
-        for received_ns, time_ns, body in self._archive.since(snapshot):
-            found = document.read(body)
-            if found.sidekick is None or found.sidekick.kind == "digest":
-                continue
-            self.process.due(received_ns)
-            self.process.process(
-                document.alert_of(found, document.fields_text(body), time_ns), received_ns
-            )
-
     def _snapshot(self) -> None:
-        changes = self.process.changes()
-        if not changes:
-            return
-        seq = str(self._seq).encode()
-        self._writer.put_state([*changes, (_SNAPSHOT_KEY, seq)])
+        snapshot(self.process, self._writer, self._seq)
 
     async def _tick(self) -> None:
         """Every second: closing digests, gauges, and now and then a snapshot."""
@@ -492,55 +323,3 @@ class Hub:
             metrics.lane_depth.labels(lane.name).set(status.depth)
             metrics.lane_oldest.labels(lane.name).set(status.oldest_age_secs)
             metrics.lane_open.labels(lane.name).set(status.state == "paused")
-
-
-class Watcher:
-    """An async iterator of documents; a slow reader loses the oldest, counted in ``dropped``."""
-
-    def __init__(self) -> None:
-        self._documents: deque[bytes] = deque(maxlen=_WATCHED)
-        self._more = asyncio.Event()
-        self.dropped = 0
-
-    def put(self, bodies: list[bytes]) -> None:
-        """Add documents; never waits."""
-        self.dropped += max(0, len(self._documents) + len(bodies) - _WATCHED)
-        self._documents.extend(bodies)
-        self._more.set()
-
-    def __aiter__(self) -> AsyncIterator[bytes]:
-        return self
-
-    async def __anext__(self) -> bytes:
-        while not self._documents:
-            self._more.clear()
-            await self._more.wait()
-        return self._documents.popleft()
-
-
-def record_of(body: bytes) -> Mapping[str, Any]:
-    """What conditions read of a document."""
-    found = document.read(body)
-    score = found.sidekick.score if found.sidekick is not None else 0
-    return AlertView(document.alert_of(found), score=score)
-
-
-def _retry_again(spool: Spool, values: tuple[int, int, int, str]) -> None:
-    spool.call(
-        lambda db: db.execute(
-            "INSERT OR IGNORE INTO retry SELECT ?, value, ?, ?, 0, '' FROM json_each(?)", values
-        )
-    )
-
-
-def _silence_status(silence: Silence, now_ns: int) -> SilenceStatus:
-    return SilenceStatus(
-        id=silence.id,
-        match=silence.match,
-        starts_ns=silence.starts_ns,
-        ends_ns=silence.ends_ns,
-        state=silence.state(now_ns),
-        comment=silence.comment,
-        creator=silence.creator,
-        origin=silence.origin,
-    )

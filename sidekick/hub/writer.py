@@ -94,6 +94,11 @@ class Writer:
         """Alerts of this priority and lower find no room; 0: all do."""
         return self._spool.room.shed_priority
 
+    @property
+    def limit(self) -> int:
+        """Bytes the log may use now."""
+        return self._spool.room.limit
+
     def put(self, rows: list[Row], kept: Iterable[Any], size: int, answer: Answer) -> None:
         """Take rows of one sender; ``size`` is their bytes."""
         batch = self._next
