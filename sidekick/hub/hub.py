@@ -107,6 +107,8 @@ class Hub:
         await asyncio.gather(*self._running.values(), return_exceptions=True)
         self._snapshot()
         await self._writer.close()
+        for watcher in self._watchers:
+            watcher.end()
         self._archive.close()
 
     # -- taking alerts -----------------------------------------------------------------------
