@@ -14,6 +14,7 @@ from collections import Counter
 from pathlib import Path
 
 from sidekick.hub.config import LogConfig
+from sidekick.hub.transaction import Transaction
 
 _HIGH, _LOW = 0.95, 0.90
 _ROWS_AT_ONCE = 1000
@@ -113,14 +114,15 @@ class Room:
         return None
 
     def _delete(self, rows: list[tuple[int]]) -> int:
-        self._db.execute("BEGIN IMMEDIATE")
+        """Remove alerts, and retries of them, which would hold back all that is newer."""
         places = ",".join("?" * len(rows))
         seqs = [seq for (seq,) in rows]
-        waiting: int = self._db.execute(
-            f"SELECT count(*) FROM alert WHERE lanes != 0 AND seq IN ({places})", seqs
-        ).fetchone()[0]
-        self._db.execute(f"DELETE FROM alert WHERE seq IN ({places})", seqs)
-        self._db.execute("COMMIT")
+        with Transaction(self._db):
+            waiting: int = self._db.execute(
+                f"SELECT count(*) FROM alert WHERE lanes != 0 AND seq IN ({places})", seqs
+            ).fetchone()[0]
+            self._db.execute(f"DELETE FROM alert WHERE seq IN ({places})", seqs)
+            self._db.execute(f"DELETE FROM retry WHERE seq IN ({places})", seqs)
         return waiting
 
     def _remove_delivered(self, older_ns: int = 2**63 - 1) -> bool:

@@ -20,6 +20,7 @@ from sidekick.errors import SidekickError
 from sidekick.hub import schema
 from sidekick.hub.config import LogConfig
 from sidekick.hub.room import Room
+from sidekick.hub.transaction import Transaction
 
 T = TypeVar("T")
 Row = tuple[int, int, int, int, int, str, bytes]
@@ -50,6 +51,11 @@ class Group:
     progress: list[tuple[int, str, int]] = field(default_factory=list)
 
     @property
+    def size(self) -> int:
+        """How many rows it writes, of whatever kind."""
+        return len(self.rows) + len(self.statements) + len(self.state) + len(self.progress)
+
+    @property
     def only_rows(self) -> bool:
         """Is there nothing but alerts in it?"""
         return not (self.statements or self.state or self.progress)
@@ -71,6 +77,7 @@ class Spool:
                 "busy_timeout=5000",
                 "cache_size=-4096",
                 "journal_size_limit=16777216",
+                "secure_delete=FAST",  # ON, as Debian builds it, writes all that is removed
                 "wal_autocheckpoint=0",  # see checkpoint
                 "temp_store=MEMORY",
             ):
@@ -176,26 +183,8 @@ class Spool:
         with self._transaction():
             return function(self._db)
 
-    def _transaction(self) -> _Transaction:
-        return _Transaction(self._db)
-
-
-class _Transaction:
-    """BEGIN IMMEDIATE ... COMMIT, or ROLLBACK when anything failed."""
-
-    def __init__(self, db: sqlite3.Connection) -> None:
-        self._db = db
-
-    def __enter__(self) -> None:
-        self._db.execute("BEGIN IMMEDIATE")
-
-    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
-        try:
-            if kind is None:
-                self._db.execute("COMMIT")
-        finally:
-            if self._db.in_transaction:
-                self._db.execute("ROLLBACK")
+    def _transaction(self) -> Transaction:
+        return Transaction(self._db)
 
 
 def _insert(db: sqlite3.Connection, sql: str, rows: Sequence[tuple[Any, ...]]) -> None:

@@ -203,7 +203,7 @@ class Writer:
         began = time.perf_counter()
         if self._jobs or began < self._away_until:
             return False
-        if not 0 < len(batch.group.rows) <= _ROWS_ON_LOOP:
+        if batch.group.size > _ROWS_ON_LOOP:
             return False
         try:
             self._spool.write(batch.group)
