@@ -270,31 +270,25 @@ class Archive:
         )
 
     def _backwards(self, since_ns: int, until_ns: int) -> Iterator[tuple[int, int, int, bytes]]:
+        """Newest first; a clock that was set back may have been so by an hour."""
         below = 2**62
         while True:
-            text, below, scanned = (
+            text, below, received_ns, scanned = (
                 self._db()
                 .execute(
                     "SELECT group_concat(seq || x'1f' || received_ns || x'1f' || lanes || x'1f' || "
                     "CAST(body AS TEXT), x'1e') FILTER (WHERE received_ns BETWEEN ? AND ?), "
-                    "min(seq), count(*) "
+                    "min(seq), received_ns, count(*) "  # received_ns of the row with min(seq)
                     "FROM (SELECT * FROM alert WHERE seq < ? ORDER BY seq DESC LIMIT ?)",
                     (since_ns, until_ns, below, _SCAN),
                 )
                 .fetchone()
             )
             for row in text.split(_ROW) if text else ():
-                seq, received_ns, mask, body = row.split(_COLUMN)
-                yield int(seq), int(received_ns), int(mask), body
-            if scanned < _SCAN or self._all_older(below, since_ns):
+                seq, at, mask, body = row.split(_COLUMN)
+                yield int(seq), int(at), int(mask), body
+            if scanned < _SCAN or received_ns < since_ns - 3600 * 10**9:
                 return
-
-    def _all_older(self, seq: int, since_ns: int) -> bool:
-        """Whether what is below is older; an hour is allowed for a clock that was set back."""
-        received: int = (
-            self._db().execute("SELECT received_ns FROM alert WHERE seq = ?", (seq,)).fetchone()[0]
-        )
-        return received < since_ns - 3600 * 10**9
 
     def _envelopes(self, text: bytes | None) -> Iterator[Envelope]:
         for row in text.split(_ROW) if text else ():
