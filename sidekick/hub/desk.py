@@ -97,11 +97,11 @@ class Desk:
         return [_silence_status(s, now_ns) for s in self._silences().all()]
 
     async def add_silence(
-        self, match: str, since_ns: int, until_ns: int, author: str, comment: str
+        self, match: str, starts_ns: int, ends_ns: int, comment: str, creator: str
     ) -> SilenceStatus:
         """Make a silence that survives a crash; raises ``ConfigError`` with all faults."""
         now_ns = time.time_ns()
-        made = self._silences().add(match, since_ns, until_ns, comment, author, now_ns)
+        made = self._silences().add(match, starts_ns, ends_ns, comment, creator, now_ns)
         self._snapshot()
         await self._writer.flush()
         return _silence_status(made, now_ns)

@@ -16,8 +16,8 @@ class Feed:
     """The queue of one lane; bounded by ``memory`` bytes, the rest stays in the log.
 
     ``head`` gives the last committed sequence number, ``on_more`` is called when a read from disk
-    brought something. ``push`` must be called for each of the lane's alerts in the order of
-    their commit, after ``head`` includes them.
+    brought something. From ``start`` on, ``push`` must be called for each of the lane's alerts in
+    the order of their commit, after ``head`` includes them.
     """
 
     def __init__(
@@ -37,7 +37,8 @@ class Feed:
         self._queue: deque[Envelope] = deque()
         self._bytes = 0
         self._position = position
-        self._behind = position <= head()
+        self._behind = True
+        self._started = False
         self._meanwhile: list[Envelope] | None = None
         self._reading: asyncio.Task[None] | None = None
         self._queued_at = 0.0
@@ -100,9 +101,16 @@ class Feed:
         self._queued_at = now
         return taken
 
+    def start(self) -> None:
+        """Read what was committed up to now; may be called again."""
+        self._started = True
+        self.refill()
+
     def refill(self) -> None:
         """Read on from disk, if the lane is behind and its queue runs low."""
-        if self._behind and self._reading is None and self._bytes < self._memory // 2:
+        if self._reading is not None or not (self._started and self._behind):
+            return
+        if self._bytes < self._memory // 2:
             self._reading = asyncio.create_task(self._read(), name="log-read")
 
     async def close(self) -> None:

@@ -16,11 +16,12 @@ from sidekick.hub.config import LogConfig
 from sidekick.hub.desk import Desk
 from sidekick.hub.ids import id_maker
 from sidekick.hub.lane import Lane
+from sidekick.hub.lanes import Lanes
 from sidekick.hub.spool import Row, Spool, Statement
 from sidekick.hub.state import Pipeline, restore, snapshot
 from sidekick.hub.writer import Writer
 from sidekick.model import Alert, Assessment, Envelope, Outcome, Priority
-from sidekick.sinks import SinkConfig, sink_module
+from sidekick.sinks import SinkConfig
 from sidekick.sources import Answer
 
 log = logging.getLogger(__name__)
@@ -28,6 +29,7 @@ log = logging.getLogger(__name__)
 _SNAPSHOT_SECS = 5.0
 _TICK_SECS = 1.0
 _QUARANTINED_BYTES = 4096
+_STATEMENTS_WAIT = 2000
 _RULES_COUNTED = 500
 
 
@@ -57,8 +59,8 @@ class Hub:
         self._writer = Writer(self._spool, self._committed)
         self._loop = asyncio.get_running_loop()
         self.process = process
-        self.lanes: dict[str, Lane] = {}
-        self._running: dict[str, asyncio.Task[None]] = {}
+        self._lanes = Lanes(self._archive, self._writer, config, lambda: self.head)
+        self.lanes = self._lanes.by_name
         self._routes: dict[tuple[str, ...], tuple[int, tuple[Lane, ...]]] = {}
         self._arrived: list[tuple[Sequence[Alert], Answer]] = []
         self.desk = Desk(
@@ -68,6 +70,7 @@ class Hub:
         self._counters: dict[tuple[str, Priority, str], Any] = {}
         self._kinds: dict[str, Any] = {}
         self._bounded = metrics.Bounded(_RULES_COUNTED)
+        self._shed_before = 0
         self._ticker: asyncio.Task[None] | None = None
         self.started_ns = time.time_ns()
 
@@ -76,7 +79,7 @@ class Hub:
     async def start(self, sinks: Mapping[str, SinkConfig]) -> None:
         """Restore the pipeline's state, then start a lane per sink."""
         restore(self.process, self._archive)
-        await self._set_lanes(sinks)
+        self._lanes.go_over(await self._lanes.prepare(sinks))
         self._ticker = asyncio.create_task(self._tick(), name="hub-tick")
 
     async def reconfigure(self, process: Pipeline, sinks: Mapping[str, SinkConfig]) -> None:
@@ -84,15 +87,18 @@ class Hub:
 
         Lanes whose configuration did not change go on undisturbed.
         """
+        lanes = await self._lanes.prepare(sinks)
+        # No alert comes between these: one pipeline and its lanes take it, or the others do.
         self._snapshot()
         process.restore(self.process.snapshot())
         self.process = process
-        await self._set_lanes(sinks)
+        self._lanes.go_over(lanes)
+        self._routes.clear()
 
     async def drain(self, seconds: float) -> bool:
         """Wait until all lanes have delivered; False when time ran out."""
         deadline = time.monotonic() + seconds
-        while not all(lane.idle for lane in self.lanes.values()):
+        while not self._lanes.idle:
             if time.monotonic() >= deadline:
                 return False
             await asyncio.sleep(0.02)
@@ -102,9 +108,7 @@ class Hub:
         """Stop the lanes where they are, write everything down, close the log."""
         if self._ticker is not None:
             self._ticker.cancel()
-        for task in self._running.values():
-            task.cancel()
-        await asyncio.gather(*self._running.values(), return_exceptions=True)
+        await self._lanes.stop(list(self.lanes))
         self._snapshot()
         await self._writer.close()
         for watcher in self._watchers:
@@ -119,8 +123,13 @@ class Hub:
         What arrives in one turn of the event loop is worked on together, stage by stage: with
         each stage's code in the processor's caches that costs half.
         """
-        if self._refuses(alerts, answer):
+        if self._writer.pending_bytes > self._config.in_flight:
+            self._shed(len(alerts), "too many alerts wait for the alert log; try again", answer)
             return
+        if self._writer.shed_priority:
+            alerts, answer = self._severe(alerts, answer)
+            if not alerts:
+                return
         if not self._arrived:
             self._loop.call_soon(self._take)
         self._arrived.append((alerts, answer))
@@ -158,7 +167,9 @@ class Hub:
         await future
 
     def quarantine(self, source: str, body: bytes, reason: str) -> None:
-        """Keep what was no alert, as far as the quarantine reaches."""
+        """Keep what was no alert, as far as the quarantine and the disk's speed reach."""
+        if self._writer.waiting_statements > _STATEMENTS_WAIT:
+            return
         row = (time.time_ns(), source, reason[:1000], body[:_QUARANTINED_BYTES])
         statements: list[Statement] = [
             ("INSERT INTO quarantine (received_ns, source, reason, body) VALUES (?, ?, ?, ?)", row),
@@ -174,19 +185,24 @@ class Hub:
         found = [f"the alert log cannot be written: {self._writer.failing}"] * bool(
             self._writer.failing
         )
-        missing = [name for name, lane in self.lanes.items() if name not in self._running]
-        return found + [f"lane {name} is not started" for name in missing]
+        return found + [f"lane {name} is not started" for name in self._lanes.not_started()]
 
-    def _refuses(self, alerts: Sequence[Alert], answer: Answer) -> bool:
-        if self._writer.pending_bytes > self._config.in_flight:
-            reason = "too many alerts wait for the alert log; try again"
-        elif min(a.priority for a in alerts) <= self._writer.shed_priority:
-            reason = "the alert log is full and takes only more severe alerts; free some disk"
-        else:
-            return False
-        metrics.lost.labels("shed at the door").inc(len(alerts))
+    def _severe(self, alerts: Sequence[Alert], answer: Answer) -> tuple[Sequence[Alert], Answer]:
+        """Those that the full log still takes; the sender learns that it did not take all."""
+        most = self._writer.shed_priority
+        severe = [alert for alert in alerts if alert.priority > most]
+        if len(severe) == len(alerts):
+            return alerts, answer
+        reason = "the alert log is full and takes only more severe alerts; free some disk"
+        if not severe:
+            self._shed(len(alerts), reason, answer)
+            return (), answer
+        metrics.lost.labels("shed at the door").inc(len(alerts) - len(severe))
+        return severe, lambda error: answer(error or Shed(reason))
+
+    def _shed(self, count: int, reason: str, answer: Answer) -> None:
+        metrics.lost.labels("shed at the door").inc(count)
         answer(Shed(reason))
-        return True
 
     def _assess(self, alert: Alert, now_ns: int) -> Outcome:
         """A fault in the pipeline costs the assessment, never the alert."""
@@ -242,44 +258,6 @@ class Hub:
             counted = self._kinds[kind] = metrics.assessed.labels(kind)
         counted.inc()
 
-    # -- lanes -------------------------------------------------------------------------------
-
-    async def _set_lanes(self, sinks: Mapping[str, SinkConfig]) -> None:
-        same = {n for n, lane in self.lanes.items() if sinks.get(n) == lane.sink_config}
-        await self._stop([name for name in self.lanes if name not in same])
-        names = list(sinks)
-        rows = await self._writer.run(lambda spool: spool.lane_rows(names))
-        for name, config in sinks.items():
-            if name not in same:
-                self.lanes[name] = self._make_lane(name, config, rows[name])
-        self._routes.clear()
-        for name, lane in self.lanes.items():
-            if name not in self._running:
-                self._running[name] = asyncio.create_task(lane.run(), name=f"lane-{name}")
-
-    async def _stop(self, names: Sequence[str]) -> None:
-        tasks = [self._running.pop(name) for name in names if name in self._running]
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
-        await self._writer.flush()
-        for name in names:
-            del self.lanes[name]
-
-    def _make_lane(self, name: str, config: SinkConfig, row: tuple[int, int, str]) -> Lane:
-        module = sink_module(config.type)
-        return Lane(
-            name,
-            config,
-            lambda: module.open_sink(config),
-            self._archive,
-            self._writer,
-            row,
-            lambda: self.head,
-            self._config.lane_memory,
-            self._config.dead_letters,
-        )
-
     # -- the pipeline's state ----------------------------------------------------------------
 
     def _snapshot(self) -> None:
@@ -292,13 +270,21 @@ class Hub:
             await asyncio.sleep(_TICK_SECS)
             try:
                 self._close_windows(time.time_ns())
-                self._set_gauges()
+                await self._recount()
+                self._lanes.set_gauges()
                 if time.monotonic() - last_snapshot >= _SNAPSHOT_SECS:
                     self._snapshot()
                     last_snapshot = time.monotonic()
             except Exception:
                 metrics.faults.labels("tick").inc()
                 log.exception("the hub's regular work failed")
+
+    async def _recount(self) -> None:
+        """After the log shed alerts, lanes have less to do than they think."""
+        if self._writer.shed != self._shed_before:
+            self._shed_before = self._writer.shed
+            for lane in list(self.lanes.values()):
+                await lane.recount()
 
     def _close_windows(self, now_ns: int) -> None:
         outcomes = self.process.due(now_ns)
@@ -318,10 +304,3 @@ class Hub:
 
         if rows:
             self._writer.put(rows, kept, size, answer)
-
-    def _set_gauges(self) -> None:
-        for lane in self.lanes.values():
-            status = lane.status()
-            metrics.lane_depth.labels(lane.name).set(status.depth)
-            metrics.lane_oldest.labels(lane.name).set(status.oldest_age_secs)
-            metrics.lane_open.labels(lane.name).set(status.state == "paused")

@@ -63,6 +63,7 @@ class Lane:
         self._flying: set[Delivery] = set()
         self._timer: asyncio.TimerHandle | None = None
         self._stopping = False
+        self._stopped_at: tuple[int, str, int] | None = None
 
     # -- what others ask ---------------------------------------------------------------------
 
@@ -75,7 +76,7 @@ class Lane:
             name=self.name,
             type=self.sink_config.type,
             state=self._state(),
-            depth=tally.depth,
+            depth=max(0, tally.depth),  # what was shed may be delivered from memory
             oldest_age_secs=age,
             in_flight=len(self._flying),
             delivered=tally.delivered,
@@ -96,7 +97,9 @@ class Lane:
         return not busy and self._feed.caught_up
 
     def progress(self) -> tuple[int, str, int]:
-        """(next, open, bit): what the log stores of this lane."""
+        """(next, open, bit): what the log stores of this lane; fixed once it has stopped."""
+        if self._stopped_at is not None:
+            return self._stopped_at
         open_ones = (*self._flying, *self._attempts.waiting)
         ranges = [(d.items[0].seq, d.items[-1].seq) for d in open_ones if not d.parked]
         ranges += self._recovering
@@ -132,6 +135,7 @@ class Lane:
             if self._timer is not None:
                 self._timer.cancel()
             await self._feed.close()
+            self._stopped_at = self.progress()
             self._writer.also((), self)
 
     async def _serve(self) -> None:
@@ -166,10 +170,11 @@ class Lane:
             self._recovering[0] = (go_on, last)
             if go_on > last:
                 del self._recovering[0]
-        self._feed.refill()
+        self._feed.start()
 
     async def recount(self) -> None:
         """Count what waits: at the start, and after the log shed alerts."""
+        await self._writer.flush()  # also what was assessed before there was this lane
         before, head = self._tally.depth, self._head()
         next_seq, text, bit = self.progress()
         waiting = await self._archive.run(
@@ -181,8 +186,10 @@ class Lane:
 
     def pump(self) -> None:
         """Start what may start now, and arrange to be called when more may."""
+        if self._stopping:
+            return
         self._feed.refill()
-        if self._sink is None or self._stopping:
+        if self._sink is None:
             return
         now = self._loop.time()
         while self._attempts.breaker.allowed(now, len(self._flying)):

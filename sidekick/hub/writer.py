@@ -86,6 +86,8 @@ class Writer:
         self._thread = threading.Thread(target=self._run, name="log-writer", daemon=True)
         self._thread.start()
         self.pending_bytes = 0
+        self.shed = 0
+        """Undelivered alerts that were removed for want of room since the start."""
         self.failing = ""
         """Why the last commit failed; "" when it did not."""
 
@@ -93,6 +95,11 @@ class Writer:
     def shed_priority(self) -> int:
         """Alerts of this priority and lower find no room; 0: all do."""
         return self._spool.room.shed_priority
+
+    @property
+    def waiting_statements(self) -> int:
+        """Statements that wait for the next group: many when the disk is slow or full."""
+        return len(self._next.group.statements)
 
     @property
     def limit(self) -> int:
@@ -272,6 +279,7 @@ class Writer:
         metrics.log_limit.set(room.limit)
         metrics.log_full.set(room.shed_priority > 0)
         for priority, count in list(room.shed.items()):
+            self.shed += count
             metrics.lost.labels("shed from the log").inc(count)
             log.error("shed undelivered alerts", extra={"priority": priority, "count": count})
         room.shed.clear()
