@@ -33,6 +33,7 @@ class HttpStand:
 
     answer: Answer
     tls: ssl.SSLContext | None = None
+    raw: bool = False
     got: list[Got] = field(default_factory=list)
     port: int = 0
     _mode: str = ""
@@ -47,7 +48,7 @@ class HttpStand:
 
     async def start(self) -> None:
         self._runner = web.ServerRunner(
-            web.Server(self._handle, access_log=None), shutdown_timeout=0.1
+            web.Server(self._handle, access_log=None, auto_decompress=False), shutdown_timeout=0.1
         )
         await self._runner.setup()
         site = web.TCPSite(
@@ -78,7 +79,8 @@ class HttpStand:
 
     async def _handle(self, request: web.BaseRequest) -> web.StreamResponse:
         body = await request.read()
-        if request.headers.get("Content-Encoding") == "gzip" and body[:2] == b"\x1f\x8b":
+        packed = request.headers.get("Content-Encoding") == "gzip" and body[:2] == b"\x1f\x8b"
+        if packed and not self.raw:
             body = gzip.decompress(body)
         if self._mode:
             return await self._break()
@@ -113,12 +115,14 @@ async def http_stand(
 
 
 @asynccontextmanager
-async def in_front_of(upstream: str) -> AsyncIterator[HttpStand]:
-    """A stand that passes everything on to the real server at ``upstream``."""
+async def in_front_of(upstream: str, raw: bool = False) -> AsyncIterator[HttpStand]:
+    """A stand that passes everything on to the real server at ``upstream``; ``raw``: nothing is
+    touched, so that a signature over the request stays good."""
     async with ClientSession(cookie_jar=DummyCookieJar(), auto_decompress=False) as session:
 
         async def forward(got: Got) -> web.Response:
-            drop = ("host", "content-length", "content-encoding", "transfer-encoding")
+            drop = ["content-length", "transfer-encoding"]
+            drop += [] if raw else ["host", "content-encoding"]
             headers = {k: v for k, v in got.headers.items() if k.lower() not in drop}
             async with session.request(
                 got.method, upstream + got.path, data=got.body, headers=headers
@@ -131,4 +135,5 @@ async def in_front_of(upstream: str) -> AsyncIterator[HttpStand]:
                 return web.Response(status=answer.status, body=await answer.read(), headers=kept)
 
         async with http_stand(forward) as stand:
+            stand.raw = raw
             yield stand

@@ -1,0 +1,202 @@
+"""S3, and whatever speaks its protocol: one gzip object of JSON lines per batch (boto3)."""
+
+from __future__ import annotations
+
+import asyncio
+import gzip
+from collections.abc import AsyncIterator, Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+from functools import partial
+from hashlib import blake2b
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self, TypeVar
+
+from pydantic import Field, model_validator
+
+from sidekick.errors import DeliveryError, Rejected, Retryable
+from sidekick.model import Envelope
+from sidekick.section import Secret
+from sidekick.sinks import LaneConfig, Sink, SinkConfig
+from sidekick.sinks._clean import cleaner
+from sidekick.sinks._http import Url
+from sidekick.sinks._tls import TlsConfig
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
+
+T = TypeVar("T")
+
+_CONNECT_SECS = 10.0
+_GZIP_LEVEL = 1
+# The object itself is refused; everything else (a bucket, a key, a quota) somebody can mend.
+_REFUSED = frozenset({"EntityTooLarge", "InvalidDigest", "MalformedXML", "KeyTooLongError"})
+
+
+class Config(SinkConfig):
+    """A bucket."""
+
+    example: ClassVar[str] = """\
+type: s3
+bucket: security-alerts
+region: eu-central-1
+sse: aws:kms
+"""
+
+    type: Literal["s3"] = "s3"
+    bucket: str = Field(min_length=3, max_length=255)
+    """The bucket; it must be there."""
+    prefix: str = Field("sidekick", pattern=r"^[^/].*[^/]$|^[^/]?$", max_length=500)
+    """The first part of every key: `sidekick/2026/01/31/23/ID.ndjson.gz`, by the time (UTC) at
+    which the first alert came. A batch that is sent again has the same key."""
+    region: str = ""
+    """The region; when empty, what the AWS SDK finds (`AWS_REGION`, a profile)."""
+    endpoint: Url | Literal[""] = ""
+    """The address of a service other than AWS's own."""
+    path_style: bool | None = None
+    """Whether the bucket stands in the path and not in the host's name; when not set, only with an
+    `endpoint`."""
+    access_key_id: str = ""
+    """The access key; when empty, what the AWS SDK finds (environment, profile, role of the pod or
+    machine). It needs `s3:PutObject` and nothing more."""
+    secret_access_key: Secret = Secret("")
+    """The secret that belongs to `access_key_id`."""
+    session_token: Secret = Secret("")
+    """The token that belongs to temporary credentials."""
+    sse: Literal["", "AES256", "aws:kms"] = ""
+    """Encryption on the server's side, where the bucket does not already see to it."""
+    kms_key_id: str = ""
+    """The key for `sse: aws:kms`; when empty, the account's own for S3."""
+    acl: str = Field("", pattern=r"^[a-z-]*$")
+    """A canned ACL such as `bucket-owner-full-control`."""
+    storage_class: str = Field("", pattern=r"^[A-Z_]*$")
+    """A storage class such as `STANDARD_IA`."""
+    tls: TlsConfig = TlsConfig()
+    """Certificates, for an `https` endpoint."""
+    lane: LaneConfig = LaneConfig(
+        batch_items=5000, batch_bytes=8 * 2**20, batch_age=10.0, concurrency=2, timeout=60.0
+    )
+
+    @model_validator(mode="after")
+    def _whole(self) -> Self:
+        if bool(self.access_key_id) != bool(self.secret_access_key.get_secret_value()):
+            raise ValueError("wanted access_key_id and secret_access_key, found only one of them")
+        if self.kms_key_id and self.sse != "aws:kms":
+            raise ValueError("kms_key_id is for sse: aws:kms")
+        return self
+
+
+class S3:
+    """Puts objects from a few threads; boto3 knows no event loop."""
+
+    def __init__(self, config: Config, client: S3Client, threads: ThreadPoolExecutor) -> None:
+        self._config = config
+        self._client = client
+        self._threads = threads
+        self._more = _arguments(config)
+        self._clean = cleaner((config.secret_access_key, config.session_token))
+
+    async def send(self, batch: Sequence[Envelope]) -> None:
+        await self._run(partial(self._put, key(self._config.prefix, batch), batch))
+
+    async def probe(self) -> None:
+        """Put an empty object: a right to look at the bucket is not needed otherwise."""
+        name = "/".join(filter(None, (self._config.prefix, ".probe")))
+        await self._run(partial(self._put, name, ()))
+
+    def _put(self, name: str, batch: Sequence[Envelope]) -> None:
+        lines = b"".join([envelope.body + b"\n" for envelope in batch])
+        self._client.put_object(
+            Bucket=self._config.bucket,
+            Key=name,
+            Body=gzip.compress(lines, _GZIP_LEVEL, mtime=0),
+            ContentType="application/x-ndjson",
+            ContentEncoding="gzip",
+            **self._more,
+        )
+
+    async def _run(self, work: Callable[[], None]) -> None:
+        from botocore.exceptions import BotoCoreError, ClientError
+
+        try:
+            await asyncio.get_running_loop().run_in_executor(self._threads, work)
+        except ClientError as error:
+            raise self._meaning(error.response) from error
+        except (BotoCoreError, OSError, ValueError) as error:
+            raise Retryable(f"{self._name()}: {self._clean(str(error))}") from error
+
+    def _meaning(self, response: Any) -> DeliveryError:
+        told, about = response.get("Error", {}), response.get("ResponseMetadata", {})
+        code, text = str(told.get("Code", "")), str(told.get("Message", ""))
+        status = about.get("HTTPStatusCode", "")
+        reason = f"{self._name()} answered {status} {self._clean(f'{code}: {text}')}"
+        if code in _REFUSED:
+            return Rejected(reason)
+        after = str(about.get("HTTPHeaders", {}).get("retry-after", ""))
+        return Retryable(reason, float(after) if after.isdigit() else None)
+
+    def _name(self) -> str:
+        return f"s3://{self._config.bucket}"
+
+
+def key(prefix: str, batch: Sequence[Envelope]) -> str:
+    """The key of a batch's object: by its first alert, and by all alerts that it has."""
+    first = batch[0]
+    when = datetime.fromtimestamp(first.received_ns // 1_000_000_000, UTC)
+    digest = blake2b("".join([e.id for e in batch]).encode(), digest_size=4).hexdigest()
+    name = f"{when:%Y/%m/%d/%H}/{first.id}-{digest}.ndjson.gz"
+    return f"{prefix}/{name}" if prefix else name
+
+
+def _arguments(config: Config) -> dict[str, Any]:
+    more = {
+        "ServerSideEncryption": config.sse,
+        "SSEKMSKeyId": config.kms_key_id,
+        "ACL": config.acl,
+        "StorageClass": config.storage_class,
+    }
+    return {name: value for name, value in more.items() if value}
+
+
+def _connect(config: Config) -> S3Client:
+    import boto3
+    from botocore.config import Config as BotoConfig
+
+    path_style = bool(config.endpoint) if config.path_style is None else config.path_style
+    tls = config.tls
+    client: S3Client = boto3.session.Session().client(
+        "s3",
+        region_name=config.region or ("us-east-1" if config.endpoint else None),
+        endpoint_url=config.endpoint or None,
+        aws_access_key_id=config.access_key_id or None,
+        aws_secret_access_key=config.secret_access_key.get_secret_value() or None,
+        aws_session_token=config.session_token.get_secret_value() or None,
+        verify=str(tls.ca_file) if tls.verify and tls.ca_file else tls.verify,
+        config=BotoConfig(
+            connect_timeout=_CONNECT_SECS,
+            read_timeout=config.lane.timeout,
+            # The lane is the only place that tries again.
+            retries={"total_max_attempts": 1, "mode": "standard"},
+            max_pool_connections=config.lane.concurrency,
+            s3={"addressing_style": "path" if path_style else "auto"},
+            # Services that are not AWS's own do not all know the newer checksums.
+            request_checksum_calculation="when_required",
+            response_checksum_validation="when_required",
+            client_cert=(str(tls.cert_file), str(tls.key_file)) if tls.cert_file else None,
+            user_agent_extra="sidekick",
+        ),
+    )
+    return client
+
+
+@asynccontextmanager
+async def open_sink(config: Config) -> AsyncIterator[Sink]:
+    """A client for the bucket; importing boto3 and its tables takes a quarter of a second."""
+    with_threads = ThreadPoolExecutor(config.lane.concurrency, thread_name_prefix="s3")
+    loop = asyncio.get_running_loop()
+    client = await loop.run_in_executor(with_threads, _connect, config)
+    try:
+        yield S3(config, client, with_threads)
+    finally:
+        with_threads.shutdown(wait=False, cancel_futures=True)
+        client.close()
