@@ -43,7 +43,6 @@ class Attempts:
         writer: Writer,
         retries: Retries,
         tally: Tally,
-        dead_limit: int,
     ) -> None:
         self._lane = lane
         self._name = name
@@ -51,7 +50,6 @@ class Attempts:
         self._writer = writer
         self._retries = retries
         self._tally = tally
-        self._dead_limit = dead_limit
         self._loop = asyncio.get_running_loop()
         self.breaker = Breaker(config.breaker_failures, config.breaker_pause, config.backoff_max)
         self.waiting: list[Delivery] = []
@@ -160,34 +158,38 @@ class Attempts:
         else:
             self._tally.count_retried(len(delivery.items))
             delivery.attempts += 1
-            delivery.due = now + self._wait_secs(delivery.attempts, error)
+            delivery.due = now + wait_secs(self._config, delivery.attempts, error)
             self.wait(delivery)
 
     def _is_hopeless(self, delivery: Delivery) -> bool:
         tries, age = delivery.attempts + 1, (time.time_ns() - delivery.since_ns) / 1e9
         return (0 < self._config.attempts <= tries) or age > self._config.give_up_after
 
-    def _wait_secs(self, attempts: int, error: Retryable) -> float:
-        """Full jitter: between 0 and a bound that doubles (AWS architecture blog, 2015)."""
-        if error.after is not None:
-            return min(error.after, _LONGEST_HOLD_SECS)
-        bound = min(self._config.backoff_max, self._config.backoff_first * 2 ** min(attempts, 30))
-        return random.uniform(0, bound)
-
     def _park(self, delivery: Delivery, error: Retryable, now: float) -> None:
         self._tally.count_retried(len(delivery.items))
         delivery.attempts += 1
-        wait = self._wait_secs(delivery.attempts, error)
+        wait = wait_secs(self._config, delivery.attempts, error)
         self._retries.park(delivery, now, wait, str(error))
 
     def _bury(self, delivery: Delivery, reason: str) -> None:
         self._tally.note(f"gave up: {reason}")
         delivery.attempts += 1
-        statements = bury(self._lane.bit, delivery, time.time_ns(), reason, self._dead_limit)
+        statements = bury(self._lane.bit, delivery, time.time_ns(), reason)
         self._writer.also(statements, self._lane)
         if delivery.parked:
             self._retries.settle(delivery.items)
         self._tally.count_dead(len(delivery.items))
+
+
+def wait_secs(config: LaneConfig, attempts: int, error: Retryable) -> float:
+    """How long to wait after so many tries: what the receiver wishes, or full jitter.
+
+    That is between 0 and a bound that doubles (AWS architecture blog, 2015).
+    """
+    if error.after is not None:
+        return min(error.after, _LONGEST_HOLD_SECS)
+    bound = min(config.backoff_max, config.backoff_first * 2 ** min(attempts, 30))
+    return random.uniform(0, bound)
 
 
 def sentence(error: BaseException) -> str:

@@ -30,11 +30,11 @@ class Delivery:
 
 
 def park(bit: int, delivery: Delivery, due_ns: int, error: str) -> list[Statement]:
-    """Keep its alerts for another try at that time."""
+    """Keep its alerts for another try at that time, unless the log has shed them meanwhile."""
     return [
         (
-            "INSERT OR REPLACE INTO retry VALUES (?, ?, ?, ?, ?, ?)",
-            (bit, e.seq, due_ns, delivery.since_ns, delivery.attempts, error[:_LONGEST_ERROR]),
+            "INSERT OR REPLACE INTO retry SELECT ?, seq, ?, ?, ?, ? FROM alert WHERE seq = ?",
+            (bit, due_ns, delivery.since_ns, delivery.attempts, error[:_LONGEST_ERROR], e.seq),
         )
         for e in delivery.items
     ]
@@ -48,30 +48,32 @@ def unpark(bit: int, items: Sequence[Envelope]) -> Statement:
     )
 
 
-def bury(bit: int, delivery: Delivery, died_ns: int, error: str, most: int) -> list[Statement]:
-    """Make dead letters of its alerts; the lane keeps so many, the newest."""
+def bury(bit: int, delivery: Delivery, died_ns: int, error: str) -> list[Statement]:
+    """Make dead letters of its alerts."""
     return [
-        *(
-            (
-                "INSERT OR REPLACE INTO dead VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-                (
-                    bit,
-                    e.seq,
-                    died_ns,
-                    delivery.attempts,
-                    error[:_LONGEST_ERROR],
-                    e.received_ns,
-                    e.time_ns,
-                    int(e.priority),
-                    e.fingerprint,
-                    e.body,
-                ),
-            )
-            for e in delivery.items
-        ),
         (
-            "DELETE FROM dead WHERE bit = ?1 AND seq IN (SELECT seq FROM dead WHERE bit = ?1 "
-            "ORDER BY died_ns DESC, seq DESC LIMIT -1 OFFSET ?2)",
-            (bit, most),
-        ),
+            "INSERT OR REPLACE INTO dead VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            (
+                bit,
+                e.seq,
+                died_ns,
+                delivery.attempts,
+                error[:_LONGEST_ERROR],
+                e.received_ns,
+                e.time_ns,
+                int(e.priority),
+                e.fingerprint,
+                e.body,
+            ),
+        )
+        for e in delivery.items
     ]
+
+
+def trim(bit: int, most: int) -> Statement:
+    """Forget dead letters of a lane but so many, the newest."""
+    return (
+        "DELETE FROM dead WHERE bit = ?1 AND seq IN (SELECT seq FROM dead WHERE bit = ?1 "
+        "ORDER BY died_ns DESC, seq DESC LIMIT -1 OFFSET ?2)",
+        (bit, most),
+    )

@@ -10,7 +10,7 @@ import sqlite3
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 
@@ -19,11 +19,13 @@ from sidekick.hub.archive import Archive, Match
 from sidekick.hub.ids import seq_of
 from sidekick.hub.lane import Lane
 from sidekick.hub.record import record_of
-from sidekick.hub.spool import Spool
 from sidekick.hub.view import DeadLetter, Entry, LogStats, Quarantined, SilenceStatus
 from sidekick.hub.watcher import Watcher
 from sidekick.hub.writer import Writer
 from sidekick.pipeline.silence import Silence, Silences
+
+T = TypeVar("T")
+_AT_ONCE = 5000
 
 
 class Desk:
@@ -68,10 +70,13 @@ class Desk:
     async def dead_letters(self, lane: str | None, limit: int) -> list[DeadLetter]:
         """Dead letters, newest first; raises ``KeyError`` for an unknown lane."""
         bit = None if lane is None else self.lanes[lane].bit
-        return await self._archive.run(partial(self._archive.dead_letters, bit, limit, self._bits))
+        await self._writer.flush()
+        names = await self._archive.run(self._archive.lane_names)
+        return await self._archive.run(partial(self._archive.dead_letters, bit, limit, names))
 
     async def quarantined(self, limit: int) -> list[Quarantined]:
         """What was no alert, newest first."""
+        await self._writer.flush()
         return await self._archive.run(lambda: self._archive.quarantined(limit))
 
     async def stats(self) -> LogStats:
@@ -118,7 +123,8 @@ class Desk:
 
     async def retry_dead(self, lane: str | None, ids: Sequence[str] | None) -> int:
         """Deliver dead letters again: of a lane or all, those ids or all. How many."""
-        where, values = self._which(lane, ids)
+        bits = [self.lanes[name].bit for name in ([lane] if lane else self.lanes)]
+        where, values = _which(bits, ids)
         now_ns = time.time_ns()
 
         def move(db: sqlite3.Connection) -> list[tuple[int, int]]:
@@ -138,55 +144,63 @@ class Desk:
             db.execute(f"DELETE FROM dead WHERE {where}", values)
             return counts
 
-        return self._retry_now(await self._writer.run(lambda spool: spool.call(move)))
+        counts = dict(await self._change(move))
+        for one in self.lanes.values():
+            if one.bit in counts:
+                one.retry_now(counts[one.bit])
+        return sum(counts.values())
 
     async def drop_dead(self, lane: str | None, ids: Sequence[str] | None) -> int:
-        """Forget dead letters for good. How many."""
-        where, values = self._which(lane, ids)
-        dropped = await self._writer.run(
-            lambda spool: spool.call(
-                lambda db: db.execute(f"DELETE FROM dead WHERE {where}", values).rowcount
-            )
+        """Forget dead letters for good, also of lanes that are gone. How many."""
+        where, values = _which(None if lane is None else [self.lanes[lane].bit], ids)
+        dropped = await self._change(
+            lambda db: db.execute(f"DELETE FROM dead WHERE {where}", values).rowcount
         )
-        metrics.lost.labels("dead letter dropped").inc(dropped)
+        metrics.lost.labels("dead letters dropped").inc(dropped)
         return dropped
 
     async def replay(self, since_ns: int, until_ns: int, lane: str, match: Match | None) -> int:
-        """Deliver alerts of the log to a lane again; raises ``KeyError`` for an unknown lane."""
-        bit, now_ns = self.lanes[lane].bit, time.time_ns()
+        """Deliver alerts of the log to a lane again; raises ``KeyError`` for an unknown lane.
+
+        What waits for another try there anyway is not counted.
+        """
+        target, now_ns, total = self.lanes[lane], time.time_ns(), 0
         seqs = await self._archive.run(
             lambda: self._archive.matching_seqs(match, since_ns, until_ns, record_of)
         )
-        for start in range(0, len(seqs), 5000):
-            chunk = msgspec.json.encode(seqs[start : start + 5000]).decode()
-            values = (bit, now_ns, now_ns, chunk)
-            await self._writer.run(partial(_retry_again, values=values))
-        self._retry_now([(bit, len(seqs))])
-        return len(seqs)
+        for start in range(0, len(seqs), _AT_ONCE):
+            chunk = msgspec.json.encode(seqs[start : start + _AT_ONCE]).decode()
+            values = (target.bit, now_ns, now_ns, chunk)
+            total += await self._change(partial(_retry_again, values=values))
+        target.retry_now(total)
+        return total
 
-    def _retry_now(self, counts: list[tuple[int, int]]) -> int:
-        for bit, count in counts:
-            self.lanes[self._bits[bit]].retry_now(count)
-        return sum(count for _, count in counts)
-
-    def _which(self, lane: str | None, ids: Sequence[str] | None) -> tuple[str, dict[str, Any]]:
-        seqs = None if ids is None else [seq_of(i) for i in ids]
-        values = {
-            "bit": None if lane is None else self.lanes[lane].bit,
-            "seqs": None if seqs is None else msgspec.json.encode(seqs).decode(),
-        }
-        return (
-            "(:bit IS NULL OR bit = :bit) AND "
-            "(:seqs IS NULL OR seq IN (SELECT value FROM json_each(:seqs)))"
-        ), values
+    async def _change(self, function: Callable[[sqlite3.Connection], T]) -> T:
+        """Change the log, after what lanes and senders have written there."""
+        await self._writer.flush()
+        return await self._writer.run(lambda spool: spool.call(function))
 
 
-def _retry_again(spool: Spool, values: tuple[int, int, int, str]) -> None:
-    spool.call(
-        lambda db: db.execute(
-            "INSERT OR IGNORE INTO retry SELECT ?, value, ?, ?, 0, '' FROM json_each(?)", values
-        )
-    )
+def _which(bits: Sequence[int] | None, ids: Sequence[str] | None) -> tuple[str, dict[str, Any]]:
+    """The dead letters of these lanes and with these ids; None: all."""
+    seqs = None if ids is None else [seq_of(id) for id in ids]
+    values = {
+        name: None if numbers is None else msgspec.json.encode(numbers).decode()
+        for name, numbers in (("bits", bits), ("seqs", seqs))
+    }
+    return (
+        "(:bits IS NULL OR bit IN (SELECT value FROM json_each(:bits))) AND "
+        "(:seqs IS NULL OR seq IN (SELECT value FROM json_each(:seqs)))"
+    ), values
+
+
+def _retry_again(db: sqlite3.Connection, values: tuple[int, int, int, str]) -> int:
+    """What left the log meanwhile is left out: nothing could ever settle its retry."""
+    return db.execute(
+        "INSERT OR IGNORE INTO retry SELECT ?, seq, ?, ?, 0, '' FROM alert "
+        "WHERE seq IN (SELECT value FROM json_each(?))",
+        values,
+    ).rowcount
 
 
 def _silence_status(silence: Silence, now_ns: int) -> SilenceStatus:

@@ -271,6 +271,8 @@ class Hub:
             try:
                 self._close_windows(time.time_ns())
                 await self._recount()
+                for lane in list(self.lanes.values()):
+                    await lane.trim_dead()
                 self._lanes.set_gauges()
                 if time.monotonic() - last_snapshot >= _SNAPSHOT_SECS:
                     self._snapshot()

@@ -15,9 +15,10 @@ from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 from functools import partial
 
+from sidekick import metrics
 from sidekick.hub.archive import Archive
 from sidekick.hub.attempts import Attempts, sentence
-from sidekick.hub.delivery import Delivery
+from sidekick.hub.delivery import Delivery, trim
 from sidekick.hub.feed import Feed
 from sidekick.hub.retries import Retries
 from sidekick.hub.tally import Tally
@@ -56,13 +57,15 @@ class Lane:
         self._tally = tally = Tally(name)
         self._feed = Feed(archive, self.bit, position, memory, head, self.pump)
         self._retries = Retries(self, lane, archive, writer, self.pump)
-        self._attempts = Attempts(self, name, lane, writer, self._retries, tally, dead_limit)
+        self._attempts = Attempts(self, name, lane, writer, self._retries, tally)
         self._loop = asyncio.get_running_loop()
         self._sink: Sink | None = None
         self._tasks: asyncio.TaskGroup | None = None
         self._flying: set[Delivery] = set()
         self._timer: asyncio.TimerHandle | None = None
         self._stopping = False
+        self._dead_limit = dead_limit
+        self._dead_before = 0
         self._stopped_at: tuple[int, str, int] | None = None
 
     # -- what others ask ---------------------------------------------------------------------
@@ -115,6 +118,18 @@ class Lane:
         self._tally.depth += count
         self._retries.due = 0.0
         self.pump()
+
+    async def trim_dead(self) -> None:
+        """Forget the oldest dead letters above the limit, if there are new ones."""
+        if self._tally.dead == self._dead_before:
+            return
+        self._dead_before = self._tally.dead
+        statement = trim(self.bit, self._dead_limit)
+        await self._writer.flush()
+        gone = await self._writer.run(
+            lambda spool: spool.call(lambda db: db.execute(*statement).rowcount)
+        )
+        metrics.lost.labels("dead letters dropped").inc(gone)
 
     # -- life --------------------------------------------------------------------------------
 
