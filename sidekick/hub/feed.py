@@ -74,11 +74,12 @@ class Feed:
                 self._meanwhile = None
 
     def ready(self, items: int, size: int, age: float, now: float) -> bool:
-        """Whether there is a batch: full, or old enough."""
+        """Whether there is a batch: full, old enough, or as large as the memory lets it grow."""
         if not self._queue:
             return False
         return (
             age <= 0
+            or (self._behind and self._started and self._reading is None)
             or len(self._queue) >= items
             or self._bytes >= size
             or now >= self._queued_at + age

@@ -177,6 +177,15 @@ async def test_a_batch_has_at_most_so_many_alerts_and_bytes_but_one(
     assert stand.take(items, size) == expected
 
 
+async def test_a_batch_that_cannot_grow_in_memory_does_not_wait_for_its_age() -> None:
+    stand = Stand(memory=4 * SIZE)
+    await stand.start()
+    stand.commit(1, 2, 3)
+    assert not stand.feed.ready(100, 10**6, 60.0, 0.0)
+    stand.commit(4, 5, 6)
+    assert stand.feed.ready(100, 10**6, 60.0, 0.0)
+
+
 async def test_a_batch_is_ready_when_it_is_full_or_old_enough() -> None:
     stand = Stand()
     await stand.start()
