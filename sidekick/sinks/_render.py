@@ -41,7 +41,7 @@ _encode = msgspec.json.Encoder().encode
 
 def plain(text: str) -> str:
     """The text with whatever could steer a terminal or hide in a line written as an escape."""
-    return _UNSAFE.sub(_escape, text)
+    return text if text.isprintable() else _UNSAFE.sub(_escape, text)
 
 
 def _escape(match: re.Match[str]) -> str:

@@ -6,6 +6,7 @@ section, 10 fields of 2,000 characters, 10 elements in a context, 50 blocks.
 
 from __future__ import annotations
 
+import re
 from typing import Any, Literal
 
 import msgspec
@@ -17,6 +18,7 @@ from sidekick.sinks import _render as render
 Message = dict[str, Any]
 Content = Literal["all", "text", "fields"]
 
+_SPECIAL = re.compile("[&<>]")
 _TEXT_CHARACTERS = 3000
 _FIELD_CHARACTERS = 500
 _FIELDS_A_SECTION = 10
@@ -102,6 +104,8 @@ def escape(text: str, limit: int) -> str:
 
     At most ``limit`` characters as Slack counts them, escapes included; no escape is cut.
     """
+    if len(text) <= limit and text.isprintable() and not _SPECIAL.search(text):
+        return text
     safe = _without_controls(text[:limit])
     whole = safe.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
     if len(whole) <= limit and len(text) <= limit:
