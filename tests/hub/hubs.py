@@ -34,15 +34,15 @@ def alert(number: int, priority: Priority = Priority.NOTICE, output: str = "") -
         source="syscall",
         time="2026-05-28T20:26:40Z",
         time_ns=number,
-        fields={"proc.name": "bash", "n": number},
-        fields_json=b'{"proc.name":"bash","n":%d}' % number,
+        fields={"proc.name": "bash", "my.number": number},
+        fields_json=b'{"proc.name":"bash","my.number":%d}' % number,
         output=output,
     )
 
 
 def number_of(body: bytes) -> int:
     """The number of the alert in a document."""
-    return int(document.read(body).output_fields["n"])
+    return int(document.read(body).output_fields["my.number"])
 
 
 class Sink:
