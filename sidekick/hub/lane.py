@@ -11,9 +11,10 @@ from __future__ import annotations
 import asyncio
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from contextlib import AbstractAsyncContextManager
 from functools import partial
+from typing import Any
 
 from sidekick import metrics
 from sidekick.hub.archive import Archive
@@ -164,6 +165,7 @@ class Lane:
             for delivery in self._flying:
                 self._attempts.wait(delivery)
             self._flying.clear()
+            self._retries.stopped()
 
     async def _recover(self) -> None:
         """Read back what was in flight when the last process ended, and count what waits."""
@@ -212,12 +214,17 @@ class Lane:
             if delivery is None:
                 break
             self._flying.add(delivery)
-            assert self._tasks is not None
-            self._tasks.create_task(self._deliver(delivery))
+            self._spawn(self._deliver(delivery))
         if self._retries.wants_look(now):
-            assert self._tasks is not None
-            self._tasks.create_task(self._retries.look())
+            self._spawn(self._retries.look())
         self._arm(now)
+
+    def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
+        assert self._tasks is not None
+        try:
+            self._tasks.create_task(work)
+        except RuntimeError:  # the group is about to end: _serve puts back what was in flight
+            work.close()
 
     def _next(self, now: float) -> Delivery | None:
         again = self._attempts.take(now)

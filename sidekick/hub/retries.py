@@ -53,6 +53,10 @@ class Retries:
         self._looking = True
         return True
 
+    def stopped(self) -> None:
+        """What ``look`` was doing has ended, if it was ever started."""
+        self._looking = False
+
     async def look(self) -> None:
         """Fetch what is due; a wait that a stepped clock stretched is cut short."""
         now_ns, longest = time.time_ns(), self._config.backoff_max

@@ -249,7 +249,7 @@ class Writer:
             job()
 
     def _write(self, batch: _Batch) -> None:
-        """In the thread: commit, and tell the loop; a full disk is tried once more."""
+        """In the thread: commit, and tell the loop; what fails is tried once more."""
         began = time.perf_counter()
         error: Exception | None = None
         try:
@@ -260,12 +260,14 @@ class Writer:
         self._loop.call_soon_threadsafe(self._done, batch, error, took)
 
     def _once_more(self, group: Group, first: sqlite3.Error) -> Exception | None:
+        code = getattr(first, "sqlite_errorcode", 0) & 0xFF
         try:
-            self._spool.room.disk_is_full()
+            if code in (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR):
+                log.warning("the disk is full", extra={"error": str(first)})
+                self._spool.room.disk_is_full()
             self._spool.write(group)
         except sqlite3.Error as error:
             return error
-        log.warning("the disk is full", extra={"error": str(first)})
         return None
 
     def _tidy(self) -> None:
@@ -297,17 +299,20 @@ class Writer:
 
     def _finish(self, batch: _Batch, error: Exception | None, took: float) -> None:
         metrics.commit_seconds.observe(took)
-        if error is None:
-            if batch.committed:
+        refusal: Shed | None = None
+        if error is not None:
+            refusal = Shed(f"the alert log cannot be written: {error}")
+            self._keep_unwritten(batch, error)
+        else:
+            self.failing = ""
+        try:
+            if batch.committed and not refusal:
                 metrics.commit_alerts.observe(len(batch.committed))
                 self._on_commit(batch.committed)
-            self.failing = ""
-        else:
-            self._keep_unwritten(batch, error)
-        refusal = None if error is None else Shed(f"the alert log cannot be written: {error}")
-        for size, answer in batch.answers:
-            self.pending_bytes -= size
-            answer(refusal)
+        finally:
+            for size, answer in batch.answers:
+                self.pending_bytes -= size
+                answer(refusal)
 
     def _keep_unwritten(self, batch: _Batch, error: Exception) -> None:
         """Nobody waits for statements and progress: they go with a later group."""

@@ -44,6 +44,13 @@ def seqs(spool: Spool) -> list[int]:
     return spool.call(read)
 
 
+def disk_is_full() -> sqlite3.OperationalError:
+    """What SQLite says then."""
+    error = sqlite3.OperationalError("database or disk is full")
+    error.sqlite_errorcode = sqlite3.SQLITE_FULL
+    return error
+
+
 def execute(spool: Spool, sql: str, *values: object) -> list[tuple[object, ...]]:
     """Run a statement in the log."""
     return spool.call(lambda db: db.execute(sql, values).fetchall())

@@ -14,7 +14,7 @@ from sidekick.errors import Shed
 from sidekick.hub import writer as module
 from sidekick.hub.spool import Group, Spool
 from sidekick.hub.writer import Writer
-from tests.hub.logs import SMALL, execute, row, seqs
+from tests.hub.logs import SMALL, disk_is_full, execute, fill, row, seqs
 
 
 class Watched(Spool):
@@ -34,7 +34,7 @@ class Watched(Spool):
             assert self.gate.wait(10)
         if self.failures:
             self.failures -= 1
-            raise sqlite3.OperationalError("database or disk is full")
+            raise disk_is_full()
         super().write(group)
         self.groups.append(len(group.rows))
         self.on_loop.append(threading.get_ident() == self._home)
@@ -137,11 +137,40 @@ async def test_a_full_disk_is_tidied_and_tried_again_before_a_sender_is_refused(
     tmp_path: Path,
 ) -> None:
     async with stand_in(tmp_path) as stand:
+        stand.spool.lane_rows(["a"])
+        fill(stand.spool, 1, 9)
         stand.spool.failures = 2  # on the loop and in the thread
-        stand.put(1)
+        stand.put(10)
         await stand.writer.flush()
-        assert stand.told == [1, ("sender", None)]
+        assert stand.told == [10, ("sender", None)]
         assert not stand.writer.failing
+        assert stand.writer.limit < SMALL.max_size
+
+
+async def test_another_error_than_a_full_disk_removes_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(f"{__name__}.disk_is_full", lambda: sqlite3.OperationalError("a fault"))
+    async with stand_in(tmp_path) as stand:
+        fill(stand.spool, 1, 9)
+        stand.spool.failures = 2
+        stand.put(10)
+        await stand.writer.flush()
+        assert stand.durable() == list(range(1, 11))
+        assert stand.writer.limit == SMALL.max_size
+
+
+async def test_a_fault_in_what_follows_a_commit_leaves_no_sender_without_an_answer(
+    tmp_path: Path,
+) -> None:
+    async with stand_in(tmp_path) as stand:
+        asyncio.get_running_loop().set_exception_handler(lambda loop, context: None)
+        stand.writer._on_commit = lambda kept: kept.append(1 / 0)
+        stand.put(1)
+        async with asyncio.timeout(5):
+            while not stand.told:
+                await asyncio.sleep(0)
+        assert stand.told == [("sender", None)]
 
 
 async def test_what_cannot_be_written_is_refused_and_the_next_is_taken(tmp_path: Path) -> None:
