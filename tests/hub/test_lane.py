@@ -117,7 +117,7 @@ async def test_after_failures_in_a_row_the_lane_pauses_and_tries_one(stand: Stan
         await until(lambda: stand.status("a").state == "paused")
         await until(lambda: stand.status("a").in_flight == 0)
         tries = len(sink.tries)
-        assert 3 <= tries <= 8
+        assert 3 <= tries <= 2 + 8  # two failures in a row, then what is in flight at the third
         await stand.accept(21)
         assert len(sink.tries) == tries
         assert stand.status("a").depth == 21
