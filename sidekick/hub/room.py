@@ -7,6 +7,7 @@ blocks when the disk is full, so that there is always room to do this and to tak
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import sqlite3
@@ -63,10 +64,11 @@ class Room:
     def disk_is_full(self) -> None:
         """The disk takes no more: give the reserve back and grow no further."""
         self._reserve.unlink(missing_ok=True)
+        with contextlib.suppress(sqlite3.Error):  # there may be room enough without
+            self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
         pages = self._db.execute("PRAGMA page_count").fetchone()[0]
         self._disk_limit = pages * self._page
         self._remove_some()
-        self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
     def floor(self) -> int:
         """The lowest sequence number that a lane may still need."""

@@ -30,6 +30,8 @@ Statement = tuple[str, Sequence[Any]]
 _ROWS_AT_ONCE = 256
 _ROWS_ALONE = 32
 _CHECKPOINT_BYTES = 8 * 1024**2
+"""That much, but at most half the reserve: on a full disk the database grows by what is in the
+write-ahead log before that gives its room back."""
 _PAGE = 4096
 
 
@@ -84,7 +86,8 @@ class Spool:
                 self._db.execute(f"PRAGMA {pragma}")
             self.node = schema.prepare(self._db)
             self.room = Room(self._db, directory, config)
-            self._unsaved = _CHECKPOINT_BYTES
+            self._enough = min(_CHECKPOINT_BYTES, config.reserve // 2 or _CHECKPOINT_BYTES)
+            self._unsaved = self._enough
         except (sqlite3.Error, schema.LogVersionError) as error:
             self._lock.close()
             raise LogError(
@@ -162,7 +165,7 @@ class Spool:
     @property
     def wants_checkpoint(self) -> bool:
         """Is there enough in the write-ahead log to move it into the database?"""
-        return self._unsaved >= _CHECKPOINT_BYTES
+        return self._unsaved >= self._enough
 
     def checkpoint(self) -> None:
         """Move the write-ahead log into the database: ten milliseconds and more, so not at a

@@ -161,6 +161,30 @@ async def _taken(hub: Hub, one: Alert) -> bool:
     return True
 
 
+async def test_on_a_full_disk_severe_alerts_are_taken_and_afterwards_all_again(
+    small_disk: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stand = Stand(small_disk, monkeypatch)
+    sink = stand.sink("a")
+    sink.gate.clear()
+    async with stand.running("a", log=LogConfig(reserve=4 * MIB)) as hub:
+        filler = small_disk / "filler"
+        filler.write_bytes(b"x" * 12 * MIB)
+        number = 0
+        while await _taken(hub, alert(number + 1, P.DEBUG, "x" * 10_000)):
+            number += 1
+            assert number < 3000
+        for severe in range(10_001, 10_101):
+            await hub.accept([alert(severe, P.CRITICAL, "x" * 10_000)])
+        filler.unlink()
+        sink.gate.set()
+        assert await hub.drain(10)
+        assert set(sink.got) >= set(range(10_001, 10_101))
+        await hub._writer.run(lambda spool: [spool.room.tidy(0) for _ in range(20)])
+        await hub.accept([alert(number + 2, P.DEBUG)])
+        assert hub.problems() == []
+
+
 async def test_more_than_may_wait_for_a_commit_is_refused(stand: Stand) -> None:
     async with stand.running("a", log=LogConfig(in_flight=1)) as hub:
         answers: list[BaseException | None] = []

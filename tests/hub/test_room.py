@@ -1,9 +1,7 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import sqlite3
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -166,21 +164,6 @@ def test_the_reserve_is_held_and_given_back_when_the_disk_is_full(tmp_path: Path
     assert (tmp_path / "reserve").exists()
     assert spool.room.limit == SMALL.max_size
     spool.close()
-
-
-@pytest.fixture
-def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """A file system of 24 MiB."""
-    disk = tmp_path / "disk"
-    disk.mkdir()
-    mounted = subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", "size=24m", "tmpfs", disk], capture_output=True, check=False
-    )
-    if mounted.returncode:
-        reason = f"needs to mount a tmpfs: {mounted.stderr.decode().strip()}"
-        (pytest.fail if os.environ.get("CI") else pytest.skip)(reason)
-    yield disk
-    subprocess.run(["umount", "--lazy", disk], check=True)
 
 
 def test_on_a_full_disk_severe_alerts_find_room_and_afterwards_all(small_disk: Path) -> None:
