@@ -28,7 +28,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "rules": {"model", "errors"},
     "pipeline": DATA,
     "sinks": DATA | {"kafka"},
-    "sources": DATA | {"kafka"},
+    "sources": DATA | {"kafka", "metrics", "sinks"},  # of the sinks, how TLS is configured
     "hub": DATA | {"rules", "pipeline", "sinks", "sources", "metrics"},
     "web": DATA | {"hub", "metrics", "sources"},
     "settings": EVERYTHING,

@@ -118,18 +118,13 @@ class Hub:
     # -- taking alerts -----------------------------------------------------------------------
 
     def offer(self, alerts: Sequence[Alert], answer: Answer) -> None:
-        """Take alerts; ``answer`` is called after they are committed, with ``Shed`` if not.
+        """Take all or none; ``answer`` is called after they are committed, with ``Shed`` if not.
 
         What arrives in one turn of the event loop is worked on together, stage by stage: with
         each stage's code in the processor's caches that costs half.
         """
-        if self._writer.pending_bytes > self._config.in_flight:
-            self._shed(len(alerts), "too many alerts wait for the alert log; try again", answer)
+        if self._refuses(alerts, answer):
             return
-        if self._writer.shed_priority:
-            alerts, answer = self._severe(alerts, answer)
-            if not alerts:
-                return
         if not self._arrived:
             self._loop.call_soon(self._take)
         self._arrived.append((alerts, answer))
@@ -187,22 +182,17 @@ class Hub:
         )
         return found + [f"lane {name} is not started" for name in self._lanes.not_started()]
 
-    def _severe(self, alerts: Sequence[Alert], answer: Answer) -> tuple[Sequence[Alert], Answer]:
-        """Those that the full log still takes; the sender learns that it did not take all."""
+    def _refuses(self, alerts: Sequence[Alert], answer: Answer) -> bool:
         most = self._writer.shed_priority
-        severe = [alert for alert in alerts if alert.priority > most]
-        if len(severe) == len(alerts):
-            return alerts, answer
-        reason = "the alert log is full and takes only more severe alerts; free some disk"
-        if not severe:
-            self._shed(len(alerts), reason, answer)
-            return (), answer
-        metrics.lost.labels("shed at the door").inc(len(alerts) - len(severe))
-        return severe, lambda error: answer(error or Shed(reason))
-
-    def _shed(self, count: int, reason: str, answer: Answer) -> None:
-        metrics.lost.labels("shed at the door").inc(count)
+        if self._writer.pending_bytes > self._config.in_flight:
+            reason = "too many alerts wait for the alert log; try again"
+        elif most and min([alert.priority for alert in alerts]) <= most:
+            reason = "the alert log is full and takes only more severe alerts; free some disk"
+        else:
+            return False
+        metrics.lost.labels("shed at the door").inc(len(alerts))
         answer(Shed(reason))
+        return True
 
     def _assess(self, alert: Alert, now_ns: int) -> Outcome:
         """A fault in the pipeline costs the assessment, never the alert."""

@@ -123,14 +123,15 @@ async def test_a_full_log_refuses_the_least_severe_and_takes_the_severe(stand: S
         await until(lambda: sorted(stand.sink("a").got) == [5, 6, 7, 8])
 
 
-async def test_of_a_mixed_batch_a_full_log_takes_the_severe_and_says_so(stand: Stand) -> None:
+async def test_a_full_log_takes_a_batch_whole_or_not_at_all(stand: Stand) -> None:
     async with stand.running("a") as hub:
         _full(hub, P.WARNING)
         before = _shed_at_the_door()
         with pytest.raises(Shed):
-            await hub.accept([alert(1, P.DEBUG), alert(2, P.CRITICAL), alert(3, P.NOTICE)])
-        await until(lambda: stand.sink("a").got == [2])
+            await hub.accept([alert(1, P.CRITICAL), alert(2, P.DEBUG)])
         assert _shed_at_the_door() == before + 2
+        await hub.accept([alert(3, P.CRITICAL), alert(4, P.ERROR)])
+        assert len(await hub.desk.search(None, 0, EVER, 10)) == 2
 
 
 async def test_a_log_at_its_limit_sheds_and_stays_within_it(stand: Stand) -> None:
