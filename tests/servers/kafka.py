@@ -25,6 +25,10 @@ class Kafka:
     tls_address: str = ""
     """TLS that asks for a client certificate."""
     certificates: Certificates | None = None
+    front: int = 0
+    """A port of nobody, by which the broker says it is reached for who comes by ``behind``: what
+    stands there decides what clients see."""
+    behind: int = 0
 
 
 @contextmanager
@@ -33,7 +37,7 @@ def kafka(folder: Path) -> Iterator[Kafka]:
     java = places.java()
     if java is None or not places.kafka().exists():
         raise NotStarted("Kafka is not installed: run tests/servers/install.py")
-    plain, sasl, tls, controller = ports = free_ports(4)
+    plain, sasl, tls, controller, front, behind = ports = free_ports(6)
     folder.mkdir(parents=True, exist_ok=True)
     certificates = make_certificates(folder)
     properties = folder / "server.properties"
@@ -63,23 +67,31 @@ def kafka(folder: Path) -> Iterator[Kafka]:
     with running(
         [*command, "kafka.Kafka", properties],
         folder,
-        lambda: all(answers(port) for port in (plain, sasl, tls, controller)),
+        lambda: all(answers(port) for port in (plain, sasl, tls, controller, behind)),
     ):
-        yield Kafka(f"127.0.0.1:{plain}", f"127.0.0.1:{sasl}", f"127.0.0.1:{tls}", certificates)
+        yield Kafka(
+            f"127.0.0.1:{plain}",
+            f"127.0.0.1:{sasl}",
+            f"127.0.0.1:{tls}",
+            certificates,
+            front,
+            behind,
+        )
 
 
 def _properties(folder: Path, ports: list[int], certificates: Certificates) -> str:
-    plain, sasl, tls, controller = ports
+    plain, sasl, tls, controller, front, behind = ports
     clients = f"PLAINTEXT://127.0.0.1:{plain},SASL://127.0.0.1:{sasl},MTLS://127.0.0.1:{tls}"
+    clients, told = (f"{clients},FRONT://127.0.0.1:{port}" for port in (behind, front))
     keys = {
         "process.roles": "broker,controller",
         "node.id": 1,
         "controller.quorum.voters": f"1@127.0.0.1:{controller}",
         "controller.listener.names": "CONTROLLER",
         "listeners": f"{clients},CONTROLLER://127.0.0.1:{controller}",
-        "advertised.listeners": clients,
+        "advertised.listeners": told,
         "listener.security.protocol.map": (
-            "PLAINTEXT:PLAINTEXT,SASL:SASL_SSL,MTLS:SSL,CONTROLLER:PLAINTEXT"
+            "PLAINTEXT:PLAINTEXT,FRONT:PLAINTEXT,SASL:SASL_SSL,MTLS:SSL,CONTROLLER:PLAINTEXT"
         ),
         "inter.broker.listener.name": "PLAINTEXT",
         "log.dirs": folder / "data",

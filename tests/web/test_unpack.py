@@ -32,8 +32,9 @@ def test_any_bytes_are_unpacked_or_refused(body: bytes, encoding: str) -> None:
 @pytest.mark.parametrize("size", [999, 1000, 1001])
 @pytest.mark.parametrize("encoding", ["gzip", "zstd", "identity", ""])
 def test_the_limit_is_that_of_the_unpacked_body(encoding: str, size: int) -> None:
-    pack = {"gzip": gzip.compress, "zstd": zstandard.compress}.get(encoding, bytes)
-    body = pack(b"x" * size)
+    body = b"x" * size
+    if encoding in ("gzip", "zstd"):
+        body = gzip.compress(body) if encoding == "gzip" else zstandard.compress(body)
     if size <= 1000:
         assert unpack(body, encoding, 1000) == b"x" * size
     else:
