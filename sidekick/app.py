@@ -67,7 +67,7 @@ class App:
                     await self._stop.wait()
                 log.info("stopping")
                 await self._stop_sources(list(self._sources))
-            await self.hub.drain(settings.shutdown.drain)
+            await self.hub.drain(self.settings.shutdown.drain)
         finally:
             await self.hub.close()
 

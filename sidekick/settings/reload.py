@@ -12,8 +12,8 @@ MAX_BYTES = 16 * 1024 * 1024
 
 _FIXED = {
     "state_dir": (),
-    "listen": ("address", "port"),
-    "admin": ("address", "port", "enabled"),
+    "listen": (),
+    "admin": (),
     "log": (),
 }
 """What is opened once at the start; () stands for the whole section."""

@@ -1,0 +1,99 @@
+"""The documents say what the code does: every setting, the example, the links."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import yaml
+
+from sidekick.errors import ConfigError
+from sidekick.settings import load
+from sidekick.settings.model import Settings
+from sidekick.settings.reference import document_text, schema_text, settings_of
+from sidekick.settings.schema import installed
+from sidekick.sinks import LaneConfig
+
+ROOT = Path(__file__).parents[1]
+DOCUMENTS = sorted([ROOT / "README.md", ROOT / "CHANGELOG.md", *(ROOT / "docs").glob("*.md")])
+ENVIRONMENT = dict.fromkeys(
+    ("FALCO_TOKEN", "ADMIN_TOKEN", "SLACK_TOKEN", "ELASTIC_API_KEY"), "a-text-of-some-length"
+) | {"SLACK_WEBHOOK_URL": "https://hooks.slack.com/services/T0/B0/x"}
+
+
+def every_setting() -> Iterator[tuple[str, str]]:
+    """(path, description) of every setting there is."""
+    for path, _, _, about in settings_of(Settings):
+        yield path, about
+    for path, _, _, about in settings_of(LaneConfig, "lane."):
+        yield path, about
+    for key, by_type in installed().items():
+        for name, section in by_type.items():
+            for path, _, _, about in settings_of(section):
+                if path != "type":
+                    yield f"{key} {name}: {path}", about
+
+
+def test_every_setting_says_what_it_is() -> None:
+    assert [path for path, about in every_setting() if not about] == []
+
+
+def test_every_setting_is_in_the_reference() -> None:
+    document = (ROOT / "docs" / "configuration.md").read_text()
+    own = [path for path, *_ in settings_of(Settings) if not path.startswith(("sinks", "sources"))]
+    own = [path for path in own if not path.endswith("[]") or "." in path.removesuffix(".NAME[]")]
+    missing = [path for path in own if f"| `{path}` |" not in document]
+    assert missing == []
+
+
+def test_the_reference_and_the_schema_are_up_to_date() -> None:
+    document = (ROOT / "docs" / "configuration.md").read_text()
+    assert document == document_text(document), "run make docs"
+    assert (ROOT / "config" / "sidekick.schema.json").read_text() == schema_text(), "run make docs"
+
+
+def test_the_example_is_without_faults() -> None:
+    settings = load(ROOT / "config" / "sidekick.yaml", ENVIRONMENT)
+    assert set(settings.sinks) == {"chat", "payments-chat", "on-call", "search", "archive"}
+    assert settings.warnings == ()
+
+
+def test_the_example_tells_which_variables_it_lacks() -> None:
+    with pytest.raises(ConfigError) as raised:
+        load(ROOT / "config" / "sidekick.yaml", {})
+    assert all(any(name in fault for fault in raised.value.faults) for name in ENVIRONMENT)
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
+def test_links_lead_somewhere(document: Path) -> None:
+    text = document.read_text()
+    headings = {_anchor(line) for line in re.findall(r"^#+ (.*)$", text, re.MULTILINE)}
+    for target in re.findall(r"\]\(([^)\s]+)\)", text):
+        if target.startswith("#"):
+            assert target[1:] in headings, target
+        elif "://" not in target:
+            assert (document.parent / target.partition("#")[0]).exists(), target
+
+
+def _anchor(heading: str) -> str:
+    return re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-")
+
+
+def blocks(language: str) -> list[object]:
+    """The fenced blocks of that language in all documents."""
+    return [
+        pytest.param(text, id=f"{document.name}-{number}")
+        for document in DOCUMENTS
+        for number, text in enumerate(
+            re.findall(
+                rf"^```{language}\n(.*?)^```$", document.read_text(), re.MULTILINE | re.DOTALL
+            )
+        )
+    ]
+
+
+@pytest.mark.parametrize("text", blocks("yaml"))
+def test_every_piece_of_configuration_can_be_read(text: str) -> None:
+    assert isinstance(yaml.safe_load(text), dict | list)
