@@ -33,7 +33,7 @@ def _remarks(found: Document) -> str:
     if note is not None and note.kind != "first":
         remarks.append(note.kind)
     if note is not None and note.count > 1:
-        remarks.append(f"×{note.count:,}")
+        remarks.append(f"{note.count:,} times")
     if note is not None and note.silenced_by:
         remarks.append(f"silenced by {safe(note.silenced_by)}")
     return f"[{', '.join(remarks)}]" if remarks else ""

@@ -10,7 +10,7 @@ from sidekick.settings.model import Settings
 
 MAX_BYTES = 16 * 1024 * 1024
 
-_FIXED = {
+_FIXED: dict[str, tuple[str, ...]] = {
     "state_dir": (),
     "listen": (),
     "admin": (),
