@@ -17,7 +17,7 @@ from sidekick.errors import ConfigError, SidekickError
 
 _HELP = """Routes runtime security alerts: deduplicates, scores, routes and durably delivers them.
 
-`sidekick run` starts it; most other commands ask a running one (see --url)."""
+`sidekick hub` starts it; most other commands ask a running one (see --url)."""
 
 
 @click.group("sidekick", cls=Commands, package="sidekick.cli", help=_HELP)

@@ -121,7 +121,7 @@ class Api:
             ) from None
         except httpx.ConnectError as error:
             raise Unreachable(
-                f"no hub answers at {self.url} ({error}): start one with `sidekick run`, or name "
+                f"no hub answers at {self.url} ({error}): start one with `sidekick hub`, or name "
                 "another with --url"
             ) from None
         except httpx.TimeoutException:

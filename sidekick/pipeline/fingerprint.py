@@ -39,7 +39,11 @@ K8S_AUDIT = (
     "ka.user.name",
 )
 EVERY_FIELD = ("alert.hostname", "*")
-DEFAULTS: Mapping[str, tuple[str, ...]] = {"syscall": SYSCALL, "k8s_audit": K8S_AUDIT}
+DEFAULTS: Mapping[str, tuple[str, ...]] = {
+    "syscall": SYSCALL,
+    "syscalls": SYSCALL,  # what an alert has that names no source
+    "k8s_audit": K8S_AUDIT,
+}
 """The fields by source; every other source has ``EVERY_FIELD``."""
 
 
