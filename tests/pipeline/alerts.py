@@ -55,7 +55,8 @@ class Run:
     def see(self, secs: float, found: Alert | None = None, **changes: Any) -> Outcome:
         """Process an alert at that time."""
         if found is None:  # no two are the same to the letter, as one that is sent again is
-            found = alert(**{"output": f"a shell at {secs}", "time_ns": self.at(secs)} | changes)
+            own: dict[str, Any] = {"output": f"a shell at {secs}", "time_ns": self.at(secs)}
+            found = alert(**(own | changes))
         return self.process.process(found, self.at(secs))
 
     def kinds(self, *times: float, **changes: Any) -> list[str]:

@@ -21,7 +21,7 @@ SILENCE = {
 
 
 def add(process: Process, **changes: Any) -> str:
-    given = {
+    given: dict[str, Any] = {
         "match": "alert.rule = Shell",
         "starts_ns": START,
         "ends_ns": START + 60 * NS,
