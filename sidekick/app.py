@@ -13,6 +13,8 @@ from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from prometheus_client import disable_created_metrics
+
 from sidekick import logs, metrics
 from sidekick.errors import ConfigError
 from sidekick.hub.hub import Hub
@@ -23,8 +25,11 @@ from sidekick.settings import Settings, Watcher, changed_sections, load, needs_r
 from sidekick.settings.check import make_process
 from sidekick.sources import source_module
 from sidekick.sources.falco import decode
+from sidekick.web.admin import AdminConfig
+from sidekick.web.asgi import first_call, open_listener, serve_asgi
 from sidekick.web.health import exposition
 from sidekick.web.ingest import serve
+from sidekick.web.tls import Certificates
 
 log = logging.getLogger(__name__)
 
@@ -46,6 +51,7 @@ class App:
         self._watcher.changed()
         self._stop = asyncio.Event()
         self._signals = 0
+        self._started_ns = time.time_ns()
         self._sources: dict[str, asyncio.Task[None]] = {}
         self._reloading = asyncio.Lock()
         self.hub: Hub
@@ -54,6 +60,7 @@ class App:
         """Serve until SIGTERM or SIGINT; raises ``ConfigError``, ``LogError``, ``OSError``."""
         settings = self.settings
         logs.set_up(settings.logging)
+        disable_created_metrics()  # twice the series, for times that nobody asks for
         for warning in settings.warnings:
             log.warning(warning)
         self.hub = Hub(settings.state_dir, settings.log, make_process(settings))
@@ -119,8 +126,10 @@ class App:
     @contextlib.asynccontextmanager
     async def _background(self) -> AsyncIterator[None]:
         tasks = [asyncio.create_task(self._watch(), name="configuration-watch")]
-        if self.settings.admin.enabled:
-            tasks.append(asyncio.create_task(self._admin(), name="admin"))
+        admin = self.settings.admin
+        if admin.enabled:
+            certificates = Certificates(admin.tls) if admin.tls else None
+            tasks.append(asyncio.create_task(self._admin(certificates), name="admin"))
         try:
             yield
         finally:
@@ -128,26 +137,31 @@ class App:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
 
-    async def _admin(self) -> None:
-        """The admin API; imported late, since alerts should not wait for it."""
-        admin = await asyncio.to_thread(_Admin)
+    async def _admin(self, certificates: Certificates | None) -> None:
+        """The admin API. Its libraries take half a second and ten megabytes: they are imported
+        when somebody calls for the first time."""
         config = self.settings.admin
-        app = admin.create_app(
-            self.hub.desk,
-            config,
-            compile=compile_condition,
-            record=record_of,
-            explain=self.explain,
-            reload=self.reload,
-            settings=lambda: self.settings,
-        )
         try:
-            await admin.serve_asgi(app, config.address, config.port)
+            listener = open_listener(config.address, config.port)
         except OSError as error:
-            log.error(
-                "the admin API cannot listen",
-                extra={"address": config.address, "port": config.port, "error": str(error)},
+            about = {"address": config.address, "port": config.port, "error": error.strerror}
+            log.error("the admin API cannot listen", extra=about)
+            return
+        with listener:
+            await first_call(listener)
+            create_app = await asyncio.to_thread(_admin_application)
+            app = create_app(
+                self.hub.desk,
+                config,
+                compile=compile_condition,
+                record=record_of,
+                explain=self.explain,
+                reload=self.reload,
+                settings=lambda: self.settings,
+                started_ns=self._started_ns,
             )
+            async with _renewed(certificates, config):
+                await serve_asgi(app, listener, certificates.context if certificates else None)
 
     # -- sources -----------------------------------------------------------------------------
 
@@ -218,15 +232,29 @@ async def _forever(name: str, run: Any) -> None:
         pause = min(2 * pause, 30.0)
 
 
-class _Admin:
-    """The two functions that the heavy admin modules offer."""
+def _admin_application() -> Any:
+    from sidekick.web.app import create_app
 
-    def __init__(self) -> None:
-        from sidekick.web.app import create_app
-        from sidekick.web.asgi import serve_asgi
+    return create_app
 
-        self.create_app = create_app
-        self.serve_asgi = serve_asgi
+
+@contextlib.asynccontextmanager
+async def _renewed(certificates: Certificates | None, config: AdminConfig) -> AsyncIterator[None]:
+    """Look now and then whether the certificates have changed."""
+
+    async def look() -> None:
+        assert certificates is not None
+        assert config.tls is not None
+        while True:
+            await asyncio.sleep(config.tls.check_every)
+            await asyncio.to_thread(certificates.reload_if_changed)
+
+    looking = asyncio.create_task(look()) if certificates else None
+    try:
+        yield
+    finally:
+        if looking is not None:
+            looking.cancel()
 
 
 def _freeze() -> None:

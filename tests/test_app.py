@@ -6,6 +6,7 @@ import asyncio
 import json
 import os
 import signal
+import ssl
 import subprocess
 import sys
 from collections.abc import Callable
@@ -19,6 +20,7 @@ import yaml
 from tests.faults.load import Load, alert
 from tests.faults.receiver import receiver
 from tests.faults.system import System, free_port, system, until
+from tests.servers.certificates import make_certificates
 
 SIDEKICK = str(Path(sys.executable).parent / "sidekick")
 
@@ -248,6 +250,28 @@ async def test_a_port_in_use_is_named(tmp_path: Path) -> None:
     assert done.returncode == 1
     assert str(port) in done.stderr
     assert "Traceback" not in done.stderr
+
+
+async def test_the_api_speaks_tls_to_clients_with_a_certificate(tmp_path: Path) -> None:
+    made = make_certificates(tmp_path)
+    (tmp_path / "server.pem").write_text(made.server_chain)
+    (tmp_path / "server.key").write_text(made.server_key)
+    tls = {
+        "cert": str(tmp_path / "server.pem"),
+        "key": str(tmp_path / "server.key"),
+        "client_ca": str(made.ca_file),
+    }
+    port = free_port()
+    config = {"sinks": {"stdout": {"type": "stdout"}}, "admin": {"port": port, "tls": tls}}
+    async with system(tmp_path, config):
+        context = ssl.create_default_context(cafile=str(made.ca_file))
+        url = f"https://localhost:{port}/api/v1/version"
+        async with httpx.AsyncClient(verify=context) as stranger:
+            with pytest.raises(httpx.HTTPError):
+                await stranger.get(url)
+        context.load_cert_chain(made.cert_file, made.key_file)
+        async with httpx.AsyncClient(verify=context) as client:
+            assert (await client.get(url)).status_code == 200
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])

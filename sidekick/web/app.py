@@ -35,10 +35,12 @@ def create_app(
     reload: Callable[[], Awaitable[None]],
     settings: Callable[[], BaseModel],
     clock_ns: Callable[[], int] = time.time_ns,
+    started_ns: int | None = None,
 ) -> ASGIApp:
     """The ASGI application; what the functions do is written at ``Parts``.
 
-    Its lifespan keeps the samples for the rates, so the server must run it.
+    Its lifespan keeps the samples for the rates, so the server must run it. ``started_ns`` is when
+    the hub started; when not given: now.
     """
     parts = Parts(
         hub=hub,
@@ -48,9 +50,9 @@ def create_app(
         reload=reload,
         settings=settings,
         clock_ns=clock_ns,
-        started_ns=clock_ns(),
+        started_ns=clock_ns() if started_ns is None else started_ns,
     )
-    rates = Rates()
+    rates = Rates(started_ns=started_ns)
     app = FastAPI(
         title="sidekick",
         version=__version__,

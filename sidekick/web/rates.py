@@ -61,11 +61,19 @@ def _counts(counter: Counter, *names: str) -> Counts:
 
 
 class Rates:
-    """Keeps samples of the last minutes and tells what changed since."""
+    """Keeps samples of the last minutes and tells what changed since.
 
-    def __init__(self, read: Callable[[int], Sample] = read_counters) -> None:
+    ``started_ns`` is when all counters were zero: what the rates are measured from until there are
+    samples enough.
+    """
+
+    def __init__(
+        self, read: Callable[[int], Sample] = read_counters, started_ns: int | None = None
+    ) -> None:
         self._read = read
         self._samples: deque[Sample] = deque(maxlen=KEPT)
+        if started_ns is not None:
+            self._samples.append(Sample(started_ns, *({} for _ in Sample._fields[1:])))
 
     def take(self, now_ns: int) -> None:
         """Keep a sample of now."""
