@@ -60,7 +60,7 @@ class App:
         """Serve until SIGTERM or SIGINT; raises ``ConfigError``, ``LogError``, ``OSError``."""
         settings = self.settings
         logs.set_up(settings.logging)
-        disable_created_metrics()  # twice the series, for times that nobody asks for
+        disable_created_metrics()  # type: ignore[no-untyped-call]  # twice the series, for times that nobody asks for
         for warning in settings.warnings:
             log.warning(warning)
         self.hub = Hub(settings.state_dir, settings.log, make_process(settings))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
@@ -95,5 +96,16 @@ def blocks(language: str) -> list[object]:
 
 
 @pytest.mark.parametrize("text", blocks("yaml"))
-def test_every_piece_of_configuration_can_be_read(text: str) -> None:
-    assert isinstance(yaml.safe_load(text), dict | list)
+def test_every_piece_of_configuration_is_without_faults(text: str, tmp_path: Path) -> None:
+    found = yaml.safe_load(text)
+    given = found if "type" not in found else _instance(found)
+    file = tmp_path / "sidekick.yaml"
+    file.write_text(yaml.safe_dump(given))
+    names = re.findall(r"\$\{(\w+)\}", text)
+    load(file, ENVIRONMENT | dict.fromkeys(names, "https://host.example/a-text"))
+
+
+def _instance(found: dict[str, Any]) -> dict[str, Any]:
+    """A file with this one sink or source."""
+    key = "sources" if "topics" in found else "sinks"
+    return {key: {"one": found}}
