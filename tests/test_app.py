@@ -21,6 +21,7 @@ from tests.faults.load import Load, alert
 from tests.faults.receiver import receiver
 from tests.faults.system import System, free_port, system, until
 from tests.servers.certificates import make_certificates
+from tests.servers.prometheus import Prometheus
 
 SIDEKICK = str(Path(sys.executable).parent / "sidekick")
 
@@ -250,6 +251,30 @@ async def test_a_port_in_use_is_named(tmp_path: Path) -> None:
     assert done.returncode == 1
     assert str(port) in done.stderr
     assert "Traceback" not in done.stderr
+
+
+@pytest.mark.servers
+async def test_a_real_prometheus_reads_what_came_and_what_was_delivered(
+    tmp_path: Path, prometheus_server: Prometheus
+) -> None:
+    sinks = {"kept": {"type": "file", "path": str(tmp_path / "alerts.ndjson")}}
+    async with system(tmp_path, {"sinks": sinks, "dedup": {"enabled": False}}) as hub:
+        for number in range(5):
+            await _post(hub, alert(number))
+        prometheus_server.scrape(f"127.0.0.1:{hub.port}")
+        wanted = {
+            'sidekick_alerts_total{source="syscall",priority="Warning"}': "5",
+            'sidekick_delivered_total{lane="kept"}': "5",
+            'sidekick_alerts_received_total{status="accepted"}': "5",
+        }
+        async with asyncio.timeout(30):
+            for expression, value in wanted.items():
+                while not _is(prometheus_server.query(expression), value):
+                    await asyncio.sleep(0.2)
+
+
+def _is(found: list[dict[str, Any]], value: str) -> bool:
+    return any(one["value"][1] == value for one in found)
 
 
 async def test_the_api_speaks_tls_to_clients_with_a_certificate(tmp_path: Path) -> None:
