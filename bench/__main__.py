@@ -16,14 +16,13 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from sidekick.rules.compile import compile_condition
-
 from sidekick import document
 from sidekick.hub.config import LogConfig
 from sidekick.hub.hub import Hub
 from sidekick.model import Alert
-from sidekick.pipeline.dedup import DedupConfig
+from sidekick.pipeline.dedup_config import DedupConfig
 from sidekick.pipeline.process import PipelineConfig, Process
+from sidekick.rules.compile import compile_condition
 from sidekick.sources.falco import decode
 
 _ROUNDS = 5

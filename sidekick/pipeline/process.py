@@ -14,15 +14,10 @@ from pydantic import Field
 from sidekick.model import Alert, Assessment, Outcome, Part, Priority
 from sidekick.pipeline.clock import Clock
 from sidekick.pipeline.conditions import Compile, Conditions
-from sidekick.pipeline.dedup import (
-    Closed,
-    Dedup,
-    DedupConfig,
-    Sighting,
-    digest_alert,
-    held_text,
-)
+from sidekick.pipeline.dedup import Dedup
+from sidekick.pipeline.dedup_config import DedupConfig
 from sidekick.pipeline.enrich import Enrich, EnrichConfig
+from sidekick.pipeline.entry import Closed, Sighting, digest_alert, held_text
 from sidekick.pipeline.fingerprint import (
     FingerprintConfig,
     Fingerprints,

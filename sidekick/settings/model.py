@@ -9,7 +9,7 @@ from pydantic import Field, PrivateAttr, SerializeAsAny
 
 from sidekick.hub.config import LogConfig, ShutdownConfig
 from sidekick.logs import LoggingConfig
-from sidekick.pipeline.dedup import DedupConfig
+from sidekick.pipeline.dedup_config import DedupConfig
 from sidekick.pipeline.enrich import EnrichConfig
 from sidekick.pipeline.fingerprint import FingerprintConfig
 from sidekick.pipeline.inhibit import InhibitConfig

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from sidekick.model import Outcome
-from sidekick.pipeline.dedup import DedupConfig
+from sidekick.pipeline.dedup_config import DedupConfig
 from tests.pipeline.alerts import Run, alert
 
 
