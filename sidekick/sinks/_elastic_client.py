@@ -43,6 +43,12 @@ class _Json(Serializer):
         return data if isinstance(data, bytes) else msgspec.json.encode(data)
 
 
+class _Plain(_Json):
+    """What proxies and older servers call it."""
+
+    mimetype = "application/json"
+
+
 class _Ndjson(_Json):
     """Bodies that are bytes already, perhaps compressed."""
 
@@ -63,7 +69,7 @@ def connect(
         node_class=_Node,
         headers=headers,
         ssl_context=context if context is not None else DEFAULT,
-        serializers={one.mimetype: one for one in (_Json(), _Ndjson())},
+        serializers={one.mimetype: one for one in (_Json(), _Plain(), _Ndjson())},
         connections_per_node=connections,
         http_compress=False,
         max_retries=max(1, len(urls) - 1),
