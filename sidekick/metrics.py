@@ -2,7 +2,15 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
+from collections.abc import Iterator, Sequence
+from itertools import accumulate
+
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+from prometheus_client.metrics_core import HistogramMetricFamily
+from prometheus_client.registry import Collector
+from prometheus_client.samples import Exemplar
+from prometheus_client.utils import floatToGoString
 
 REGISTRY = CollectorRegistry()
 OTHER = "other"
@@ -91,19 +99,67 @@ retried = Counter(
 dead = Counter(
     "sidekick_dead_letters", "Alerts that a lane gave up on.", ["lane"], registry=REGISTRY
 )
-send_seconds = Histogram(
+
+
+class Distribution:
+    """The observations of one lane; an observation costs a third of the client library's own."""
+
+    __slots__ = ("bounds", "counts", "examples", "total")
+
+    def __init__(self, bounds: Sequence[float]) -> None:
+        self.bounds = bounds
+        self.counts = [0] * (len(bounds) + 1)
+        self.examples: list[Exemplar | None] = [None] * (len(bounds) + 1)
+        self.total = 0.0
+
+    def observe(self, seconds: float) -> None:
+        """Count one."""
+        self.counts[bisect_left(self.bounds, seconds)] += 1
+        self.total += seconds
+
+    def observe_alert(self, seconds: float, id: str, now: float) -> None:
+        """Count one, and remember the alert as the last example of its bucket."""
+        place = bisect_left(self.bounds, seconds)
+        self.counts[place] += 1
+        self.total += seconds
+        self.examples[place] = Exemplar({"alert_id": id}, seconds, now)
+
+
+class LaneHistogram(Collector):
+    """A histogram with the label ``lane``, kept as plain numbers until somebody scrapes."""
+
+    def __init__(self, name: str, documentation: str, buckets: Sequence[float]) -> None:
+        self._name = name
+        self._documentation = documentation
+        self._bounds = tuple(buckets)
+        self._lanes: dict[str, Distribution] = {}
+        REGISTRY.register(self)
+
+    def labels(self, lane: str) -> Distribution:
+        """That of a lane."""
+        return self._lanes.setdefault(lane, Distribution(self._bounds))
+
+    def collect(self) -> Iterator[HistogramMetricFamily]:
+        """What a scrape gets; exemplars show in OpenMetrics only."""
+        family = HistogramMetricFamily(self._name, self._documentation, labels=["lane"])
+        bounds = [*map(floatToGoString, self._bounds), "+Inf"]
+        for lane, found in list(self._lanes.items()):
+            sums = accumulate(found.counts)
+            rows = zip(bounds, sums, found.examples, strict=True)
+            buckets = [(le, n, e) if e is not None else (le, n) for le, n, e in rows]
+            family.add_metric([lane], buckets, found.total)
+        yield family
+
+
+send_seconds = LaneHistogram(
     "sidekick_send_seconds",
     "Time of one delivery to a sink, failed ones included.",
-    ["lane"],
-    buckets=(0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10, 60),
-    registry=REGISTRY,
+    (0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10, 60),
 )
-latency_seconds = Histogram(
+latency_seconds = LaneHistogram(
     "sidekick_delivery_latency_seconds",
     "Time from an alert's commit to the end of its delivery; exemplars carry the alert's id.",
-    ["lane"],
-    buckets=(0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10, 60, 600, 3600),
-    registry=REGISTRY,
+    (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10, 60, 600, 3600),
 )
 
 

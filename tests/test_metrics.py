@@ -6,6 +6,7 @@ from pathlib import Path
 from hypothesis import given
 from hypothesis import strategies as st
 from prometheus_client import generate_latest
+from prometheus_client.openmetrics import exposition as openmetrics
 
 import sidekick
 from sidekick import metrics
@@ -45,3 +46,24 @@ def test_the_exposition_can_be_read_by_prometheus() -> None:
     text = generate_latest(metrics.REGISTRY).decode()
     for line in text.splitlines():
         assert re.fullmatch(r'# (HELP|TYPE) .+|\w+(\{(\w+="[^"]*",?)+\})? \S+', line), line
+
+
+def test_a_lanes_histogram_counts_and_carries_the_last_alert_of_each_bucket() -> None:
+    histogram = metrics.LaneHistogram("sidekick_of_this_test_seconds", "A test.", (0.1, 1.0))
+    try:
+        lane = histogram.labels("a")
+        for seconds in (0.05, 0.1, 0.5, 7.0):
+            lane.observe(seconds)
+        lane.observe_alert(0.6, "the-id", 1_700_000_000.0)
+        (family,) = histogram.collect()
+        found = {
+            (one.name.rpartition("_")[2], one.labels.get("le")): one.value for one in family.samples
+        }
+        assert found[("bucket", "0.1")] == 2
+        assert found[("bucket", "1.0")] == 4
+        assert found[("bucket", "+Inf")] == found[("count", None)] == 5
+        assert found[("sum", None)] == 8.25
+        text = openmetrics.generate_latest(metrics.REGISTRY).decode()  # type: ignore[no-untyped-call]
+        assert '# {alert_id="the-id"} 0.6 1700000000.0' in text
+    finally:
+        metrics.REGISTRY.unregister(histogram)

@@ -16,6 +16,7 @@ from collections.abc import Sequence
 from sidekick import metrics
 from sidekick.errors import DeliveryError, PartlyDelivered, Rejected, Retryable
 from sidekick.hub.breaker import Breaker
+from sidekick.hub.deadlines import Deadlines
 from sidekick.hub.delivery import Delivery, bury
 from sidekick.hub.retries import Retries
 from sidekick.hub.tally import Tally
@@ -53,6 +54,7 @@ class Attempts:
         self._loop = asyncio.get_running_loop()
         self.breaker = Breaker(config.breaker_failures, config.breaker_pause, config.backoff_max)
         self.waiting: list[Delivery] = []
+        self._deadlines = Deadlines(config.timeout)
 
     def wait(self, delivery: Delivery) -> None:
         """Let a delivery wait until it is due."""
@@ -67,20 +69,27 @@ class Attempts:
     async def send(self, sink: Sink, items: Sequence[Envelope]) -> DeliveryError | None:
         """Try once; what went wrong is the result."""
         began = self._loop.time()
+        task = self._deadlines.begin(began)
+        error: BaseException | None = None
         try:
-            async with asyncio.timeout(self._config.timeout):
-                await sink.send(items)
-        except DeliveryError as error:
-            return error
-        except TimeoutError:
+            await sink.send(items)
+        except BaseException as raised:
+            error = raised
+        self._tally.send_time.observe(self._loop.time() - began)
+        if self._deadlines.end(task, error):
             return Retryable(f"no answer within {self._config.timeout:g} s")
-        except Exception as error:
-            metrics.faults.labels("sink").inc()
-            log.exception("a sink failed in an unforeseen way", extra={"lane": self._name})
-            return Retryable(sentence(error))
-        finally:
-            self._tally.send_time.observe(self._loop.time() - began)
-        return None
+        return None if error is None else self._told(error)
+
+    def _told(self, error: BaseException) -> DeliveryError:
+        if isinstance(error, DeliveryError):
+            return error
+        if not isinstance(error, Exception):
+            raise error
+        if isinstance(error, TimeoutError):
+            return Retryable("no answer in time")
+        metrics.faults.labels("sink").inc()
+        log.error("a sink failed in an unforeseen way", extra={"lane": self._name}, exc_info=error)
+        return Retryable(sentence(error))
 
     def judge(self, delivery: Delivery, error: DeliveryError | None) -> None:
         """Draw the consequences of a try."""

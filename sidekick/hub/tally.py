@@ -34,8 +34,12 @@ class Tally:
         self.depth -= len(items)
         self._delivered.inc(len(items))
         now_ns = time.time_ns()
-        for envelope in items:
-            self._latency.observe((now_ns - envelope.received_ns) / 1e9)
+        latency, now = self._latency, now_ns / 1e9
+        for envelope in items[:-1]:
+            latency.observe((now_ns - envelope.received_ns) / 1e9)
+        if items:
+            last = items[-1]
+            latency.observe_alert((now_ns - last.received_ns) / 1e9, last.id, now)
 
     def count_retried(self, count: int) -> None:
         """So many alerts will be tried again."""
