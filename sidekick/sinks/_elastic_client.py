@@ -34,6 +34,8 @@ class _Json(Serializer):
     mimetype = "application/vnd.elasticsearch+json"
 
     def loads(self, data: bytes) -> Any:
+        if not data:  # an error from a proxy; its status says enough
+            return None
         try:
             return msgspec.json.decode(data)
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
