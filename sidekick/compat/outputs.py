@@ -195,7 +195,7 @@ def _s3(outputs: Outputs) -> None:
     if not reader.text("aws.s3.bucket"):
         return
     sink = outputs.sink("s3")
-    sink |= {"prefix": "falco", "lane": {"batch_age": 1}}
+    sink |= {"prefix": "falco", "lane": {"batch_age": 0.25}}
     outputs.take("s3", "aws.s3.bucket", "bucket")
     outputs.take("s3", "aws.s3.prefix", "prefix")
     outputs.take("s3", "aws.s3.endpoint", "endpoint")
