@@ -33,7 +33,7 @@ def dynamic_test(
         return _exists
     tests: dict[type, Test | None] = {
         str: _text_test(operator, modifier, texts, kind.type),
-        int: _scalar_test(FieldType.INT64, operator, modifier, texts, number),
+        int: _scalar_test(FieldType.INT64, operator, modifier, texts, _number(kind.type, operator)),
         bool: _scalar_test(FieldType.BOOL, operator, modifier, texts, _boolean),
     }
     tests[float] = tests[int]
@@ -48,6 +48,19 @@ def dynamic_test(
 
 def _exists(value: Any) -> bool:
     return value is not None and value != []
+
+
+def _number(declared: FieldType, operator: str) -> Callable[[str], Any]:
+    """How a constant is read for a number: as one of the declared type (a port has names)."""
+    if not declared.is_number:
+        return number
+    typed = _parser(declared, operator)
+
+    def parse(text: str) -> Any:
+        found = typed(text)
+        return number(text) if found is None else found
+
+    return parse
 
 
 def _boolean(text: str) -> bool | None:
