@@ -69,6 +69,7 @@ class Hub:
         self._watchers = self.desk.watchers
         self._counters: dict[tuple[str, Priority, str], Any] = {}
         self._kinds: dict[str, Any] = {}
+        self._faults_told = 0
         self._bounded = metrics.Bounded(_RULES_COUNTED)
         self._shed_before = 0
         self._ticker: asyncio.Task[None] | None = None
@@ -264,12 +265,21 @@ class Hub:
                 for lane in list(self.lanes.values()):
                     await lane.trim_dead()
                 self._lanes.set_gauges()
+                self._tell_faults()
                 if time.monotonic() - last_snapshot >= _SNAPSHOT_SECS:
                     self._snapshot()
                     last_snapshot = time.monotonic()
             except Exception:
                 metrics.faults.labels("tick").inc()
                 log.exception("the hub's regular work failed")
+
+    def _tell_faults(self) -> None:
+        """A stage that failed cost no alert, but somebody must hear of it."""
+        count, self._faults_told = self.process.faults - self._faults_told, self.process.faults
+        if count > 0:
+            metrics.faults.labels("pipeline").inc(count)
+            about = {"fault": self.process.last_fault, "alerts": count}
+            log.error("a stage of the pipeline failed and was left out", extra=about)
 
     async def _recount(self) -> None:
         """After the log shed alerts, lanes have less to do than they think."""

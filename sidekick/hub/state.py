@@ -15,7 +15,13 @@ _SEQ_KEY = "hub:snapshot_seq"
 
 
 class Pipeline(Protocol):
-    """What the hub asks of the pipeline; all of it is synchronous."""
+    """What the hub asks of the pipeline; all of it is synchronous.
+
+    ``faults`` counts the stages that failed and were left out, ``last_fault`` says which and how.
+    """
+
+    faults: int
+    last_fault: str
 
     @property
     def silences(self) -> Silences: ...

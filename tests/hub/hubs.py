@@ -95,6 +95,8 @@ class TellsAll:
     def __init__(self, *names: str) -> None:
         self.names = names
         self.silences = cast(Silences, None)
+        self.faults = 0
+        self.last_fault = ""
         self.seen: list[str] = []
         self.restored: dict[str, bytes] = {}
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import asyncio
 import shutil
 import sqlite3
 import time
@@ -270,6 +271,21 @@ async def test_a_repeat_after_a_crash_is_a_repeat_still(
         assert b'"kind":"repeat","count":3' in bytes(newest.document)
     assert 1 not in crashed.sink("a").got[1:]
     assert 2 in crashed.sink("a").got
+
+
+async def test_a_stage_that_fails_is_counted_and_told(
+    stand: Stand, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(module, "_TICK_SECS", 0.01)
+    before = metrics.faults.labels("pipeline")._value.get()
+    pipeline = TellsAll("a")
+    async with stand.running("a", pipeline=pipeline):
+        pipeline.faults, pipeline.last_fault = 3, "score: KeyError: x"
+        async with asyncio.timeout(5):
+            while "failed and was left out" not in caplog.text:
+                await asyncio.sleep(0.01)
+    assert metrics.faults.labels("pipeline")._value.get() == before + 3
+    assert caplog.text.count("failed and was left out") == 1
 
 
 async def test_the_digest_of_a_window_that_closes_is_kept_until_it_can_be_written(
