@@ -113,6 +113,8 @@ class Room:
             ).fetchone()
             if found:
                 return priority
+            # Looking through a large log takes long; whatever of it comes from now on is refused.
+            self._scanned[priority] = self._last()
         return None
 
     def _delete(self, rows: list[tuple[int]]) -> int:

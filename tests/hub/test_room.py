@@ -113,6 +113,16 @@ def test_a_debug_alert_among_the_newest_goes_before_an_older_severe_one(spool: S
     assert execute(spool, "SELECT count(*) FROM alert WHERE priority = 1") == [(1,)]  # the newest
 
 
+def test_a_priority_that_is_not_there_is_looked_for_once(spool: Spool) -> None:
+    fill(spool, 1, 3200, size=10_000, priority=P.NOTICE)
+    looked: list[str] = []
+    spool.call(lambda db: db.set_trace_callback(looked.append))
+    spool.room.tidy(0)
+    spool.room.tidy(0)
+    for_debug = [sql for sql in looked if "priority = 1 LIMIT 1" in sql]
+    assert [sql.split("seq >= ")[1].split()[0] for sql in for_debug] == ["1", "3200"]
+
+
 def test_the_door_opens_again_when_there_is_room(spool: Spool) -> None:
     fill(spool, 1, 1600, size=10_000, priority=P.NOTICE)
     _tidy(spool)
