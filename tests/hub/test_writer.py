@@ -54,6 +54,10 @@ class Stand:
         rows = [row(n) for n in numbers]
         self.writer.put(rows, numbers, 2 * len(rows), lambda e: self.told.append((name, e)))
 
+    async def read(self, sql: str) -> list[tuple[object, ...]]:
+        """What the log holds, read where the writer is not at work on it at the same time."""
+        return await self.writer.run(lambda spool: execute(spool, sql))
+
     def durable(self) -> list[int]:
         """What another process would find in the log now."""
         with closing(sqlite3.connect(f"file:{self.path}?mode=ro", uri=True)) as db:
@@ -203,9 +207,9 @@ async def test_statements_state_and_progress_outlive_a_commit_that_failed(tmp_pa
         stand.writer.put_state([("k", b"new")])
         lane.next_seq = 7
         await stand.writer.flush()
-        state = execute(stand.spool, "SELECT key, value FROM state ORDER BY key")
+        state = await stand.read("SELECT key, value FROM state ORDER BY key")
         assert state == [("k", b"new"), ("only", b"here"), ("s", b"\x01")]
-        assert execute(stand.spool, "SELECT next FROM lane") == [(7,)]
+        assert await stand.read("SELECT next FROM lane") == [(7,)]
 
 
 async def test_what_nobody_waits_for_is_written_soon_nevertheless(tmp_path: Path) -> None:
@@ -217,7 +221,7 @@ async def test_what_nobody_waits_for_is_written_soon_nevertheless(tmp_path: Path
             while not stand.spool.groups:
                 await asyncio.sleep(0.001)
         await stand.writer.flush()
-        assert execute(stand.spool, "SELECT next FROM lane") == [(5,)]
+        assert await stand.read("SELECT next FROM lane") == [(5,)]
 
 
 async def test_a_flush_with_nothing_to_write_does_not_commit(tmp_path: Path) -> None:
