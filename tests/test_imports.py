@@ -26,6 +26,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "kafka": DATA | {"sinks"},
     "compat": DATA,
     "rules": {"model", "errors"},
+    "rule_files": {"rules"},
     "pipeline": DATA,
     "sinks": DATA | {"kafka"},
     "sources": DATA | {"kafka", "metrics", "sinks"},  # of the sinks, how TLS is configured

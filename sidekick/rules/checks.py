@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Sequence
 from typing import Any
 
@@ -83,7 +84,10 @@ class Checks:
             return
         for text in texts:
             if text not in kind.constants:
-                raise ConditionError(f'"{text}" is no value that {name} can have', *place)
+                what = "event type" if name in ("evt.type", "syscall.type") else f"value of {name}"
+                near = difflib.get_close_matches(text[:80], kind.constants, 1, 0.75)
+                hint = f'; did you mean "{near[0]}"?' if near else ""
+                raise ConditionError(f"unknown {what} {text}{hint}", *place)
 
     def _parsed(
         self, texts: Sequence[str], type_: FieldType, operator: str, place: Place
@@ -97,12 +101,11 @@ class Checks:
 
     def _loose(self, check: Check, found: Resolved, texts: Sequence[str], place: Place) -> str:
         self._parsed(texts, found.kind.type, check.operator, place)
-        self.operands.keys.add(found.key)
         try:
             known = dynamic_test(check.operator, check.modifier, texts, found.kind, found.shape)
         except BadPattern as fault:
             raise ConditionError(str(fault), *place) from None
-        return f"{self._names.bind(known)}(r[{found.key!r}])"
+        return f"{self._names.bind(known)}({self.operands.read(found.key)})"
 
     def _constants(
         self, check: Check, left: Expression, kind: FieldKind, texts: Sequence[str], place: Place

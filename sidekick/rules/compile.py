@@ -97,5 +97,5 @@ class _Builder:
 
 
 def _function(code: str, names: Namespace) -> Callable[[Mapping[str, Any]], bool]:
-    found: Callable[[Mapping[str, Any]], bool] = eval(f"lambda r: {code}", names)
+    found: Callable[[Mapping[str, Any]], bool] = eval(f"lambda r: {names.finish(code)}", names)
     return found

@@ -6,8 +6,9 @@ plugins. A field that no source fills is NULL; it loads all the same.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 
+from sidekick.rules.event_types import EVENT_TYPES
 from sidekick.rules.fields import Argument, FieldKind, FieldRegistry, FieldType, Shape
 
 _STRINGS = """
@@ -115,6 +116,8 @@ def _syscall_kinds() -> Iterator[tuple[str, FieldKind]]:
         (FieldType.PORT, _PORTS),
     ):
         yield from ((name, FieldKind(type_)) for name in table.split())
+    for name in ("evt.type", "syscall.type"):
+        yield name, FieldKind(FieldType.STRING, constants=EVENT_TYPES)
     for name in _NETWORKS.split():
         yield name, FieldKind(FieldType.NETWORK, right=False)
     for name in _KEYED_STRINGS.split():
@@ -181,3 +184,39 @@ FALCO_FIELDS = FieldRegistry(
     },
 )
 """Every field that Falco 0.44 knows for system calls and Kubernetes audit events."""
+
+_GENERIC = frozenset(
+    {
+        "evt.num",
+        "evt.time",
+        "evt.time.s",
+        "evt.time.iso8601",
+        "evt.datetime",
+        "evt.datetime.s",
+        "evt.rawtime",
+        "evt.rawtime.s",
+        "evt.rawtime.ns",
+        "evt.reltime",
+        "evt.reltime.s",
+        "evt.reltime.ns",
+        "evt.pluginname",
+        "evt.plugininfo",
+        "evt.source",
+        "evt.is_async",
+        "evt.asynctype",
+        "evt.hostname",
+    }
+)
+_AUDIT = ("ka.", "jevt.", "json.")
+
+
+def _chosen(names: Callable[[str], bool], prefixes: bool) -> FieldRegistry:
+    kinds = {name: kind for name, kind in FALCO_FIELDS.kinds.items() if names(name)}
+    return FieldRegistry(kinds, FALCO_FIELDS.prefixes if prefixes else {})
+
+
+SOURCES: Mapping[str, FieldRegistry] = {
+    "syscall": _chosen(lambda name: not name.startswith(_AUDIT), prefixes=True),
+    "k8s_audit": _chosen(lambda name: name.startswith(_AUDIT) or name in _GENERIC, prefixes=False),
+}
+"""The fields that rules of each source may use."""

@@ -99,6 +99,11 @@ class FieldKind:
     constants: frozenset[str] | None = None
     by_argument: bool = False
 
+    @property
+    def takes_argument(self) -> bool:
+        """May brackets follow its name?"""
+        return self.argument is not Argument.NONE
+
     def for_alerts(self) -> FieldKind:
         """The same field in an alert: what it holds came as JSON and from anywhere."""
         return replace(self, loose=True, in_matches="all", constants=None)

@@ -34,6 +34,11 @@ class Operands:
         self._fields = fields
         self._names = names
 
+    def read(self, key: str) -> str:
+        """The code that reads a value of the record, as a mark for ``Namespace.finish``."""
+        self.keys.add(key)
+        return self._names.read(key)
+
     def left(self, node: Operand) -> Expression:
         """What stands before an operator, unless it is a plain field."""
         return self._expression(node)
@@ -49,11 +54,15 @@ class Operands:
             raise Refused(f"field '{field.key}' cannot be used as a right-hand side field")
         return self.field(field)
 
+    def raw(self, node: Field) -> Expression:
+        """The value of a field as the record has it."""
+        found = self._fields.resolve(node)
+        return Expression(self.read(found.key), found.kind.type, found.shape, found.kind.loose)
+
     def field(self, node: Field) -> Expression:
         """The value of a field as it compares: addresses packed, priorities as their rank."""
         found = self._fields.resolve(node)
-        self.keys.add(found.key)
-        code = f"r[{found.key!r}]"
+        code = self.read(found.key)
         if not found.kind.loose:
             code = comparable(code, found.kind.type, found.shape, self._names)
         return Expression(code, found.kind.type, found.shape, found.kind.loose)

@@ -6,7 +6,8 @@ Expressions are about a variable that is not None. Constants go in as literals; 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import re
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from sidekick.errors import SidekickError
@@ -22,6 +23,9 @@ LIST = frozenset({"in", "intersects", "exists"})
 _TEXT = EQUALITY | ORDER
 _TEXT |= {"contains", "icontains", "startswith", "endswith", "glob", "iglob", "regex", "pmatch"}
 _BYTES = EQUALITY | {"contains", "startswith", "endswith", "bcontains", "bstartswith"}
+
+MARK = re.compile("\0([0-9]+)\0")
+"""Where a generated code reads the record; the number is an index of ``Namespace.read_keys``."""
 
 _SETS_IN_CODE = 64
 """Up to this size a set is written out, which makes it a constant of the function."""
@@ -42,7 +46,32 @@ _OPERATORS = {
 
 
 class Namespace(dict[str, Any]):
-    """The globals of a generated function: names for all that is no literal."""
+    """The globals of a generated function: names for all that is no literal.
+
+    A value of the record is a mark in the code until ``finish`` puts in how it is read: no text of
+    a condition can look like one, because the literals of Python write a NUL as an escape.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.read_keys: list[str] = []
+        self._marks: dict[str, str] = {}
+
+    def read(self, key: str) -> str:
+        """The mark for the value of a key."""
+        if key not in self._marks:
+            self._marks[key] = f"\0{len(self.read_keys)}\0"
+            self.read_keys.append(key)
+        return self._marks[key]
+
+    def finish(self, code: str, local: Mapping[int, str] | None = None) -> str:
+        """The code with its marks replaced by ``local`` variables, else by reading ``r``."""
+
+        def read(mark: re.Match[str]) -> str:
+            number = int(mark[1])
+            return (local and local.get(number)) or f"r[{self.read_keys[number]!r}]"
+
+        return MARK.sub(read, code)
 
     def bind(self, value: Any) -> str:
         """A name for a value."""

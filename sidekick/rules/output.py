@@ -1,0 +1,249 @@
+"""Outputs of rules: ``%field[argument]`` in a text, as Falco formats and prints it."""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from sidekick.errors import ConditionError, SidekickError
+from sidekick.rules.ast import Check, Field, Operand
+from sidekick.rules.fields import FieldRegistry, FieldType, Shape
+from sidekick.rules.operands import Operands
+from sidekick.rules.operators import Namespace, Refused
+from sidekick.rules.parser import TRANSFORMERS, parse
+from sidekick.rules.warnings import is_deprecated
+
+MISSING = "<NA>"
+_WIDTH = re.compile(r"[0-9]{0,4}")
+_NAME = re.compile(r"[a-zA-Z][a-zA-Z0-9_]*(?:\.[a-zA-Z0-9_]+)*")
+_CALL = re.compile(rf"(?:{'|'.join(TRANSFORMERS)})\(")
+_ARGUMENT = re.compile(r"""\[(?:"(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*'|[^]\["'\s]+)\]""")
+_SHOWN = 40
+_CONTAINER_INFO = "%container.info"
+
+Read = Callable[[Mapping[str, Any]], Any]
+
+
+class OutputError(SidekickError):
+    """An output does not compile."""
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    """One field of an output.
+
+    ``key`` is its text; ``plain`` if it is no transformer; ``width`` pads or cuts its text, 0 for
+    neither.
+    """
+
+    key: str
+    width: int
+    plain: bool
+    read: Read
+    show: Callable[[Any], str]
+    typed: Callable[[Any], Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Output:
+    """A compiled output: literal texts with the tokens between them; ``keys`` are the fields that
+    the record is asked for."""
+
+    text: str
+    literals: tuple[str, ...]
+    tokens: tuple[Token, ...]
+    keys: frozenset[str]
+    warnings: tuple[str, ...] = ()
+
+    def format(self, record: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
+        """The text for a record, and the values of its plain tokens for ``output_fields``."""
+        pieces = [self.literals[0]]
+        fields: dict[str, Any] = {}
+        for token, literal in zip(self.tokens, self.literals[1:], strict=True):
+            value = token.read(record)
+            if token.plain:
+                fields[token.key] = None if value is None else token.typed(value)
+            shown = MISSING if value is None else token.show(value)
+            if token.width:
+                shown = shown[: token.width].ljust(token.width)
+            pieces += (shown, literal)
+        return "".join(pieces), fields
+
+
+def compile_output(text: str, fields: FieldRegistry) -> Output:
+    """The output that a text is; raises OutputError."""
+    return _Compiler(text, fields).compile()
+
+
+class _Compiler:
+    def __init__(self, text: str, fields: FieldRegistry) -> None:
+        self._text = text
+        self._fields = fields
+        self._names = Namespace()
+        self._operands = Operands(fields, self._names)
+        self._warnings: list[str] = []
+
+    def compile(self) -> Output:
+        text = self._without_container_info(self._text)
+        literals, tokens = [""], []
+        at = 0
+        while (percent := text.find("%", at)) >= 0:
+            literals[-1] += text[at:percent]
+            token, at = self._token(text, percent + 1)
+            tokens.append(token)
+            literals.append("")
+        literals[-1] += text[at:]
+        keys = frozenset(self._operands.keys)
+        return Output(text, tuple(literals), tuple(tokens), keys, tuple(self._warnings))
+
+    def _without_container_info(self, text: str) -> str:
+        if _CONTAINER_INFO not in text:
+            return text
+        self._warnings.append(
+            f"'{_CONTAINER_INFO}' is deprecated and prints nothing; append_output adds the "
+            "container's fields"
+        )
+        return text.replace(" " + _CONTAINER_INFO, "").replace(_CONTAINER_INFO, "")
+
+    def _token(self, text: str, start: int) -> tuple[Token, int]:
+        """The token after a percent sign, and where it ends."""
+        if start == len(text):
+            raise OutputError("invalid formatting syntax: formatting cannot end with a %")
+        digits = _WIDTH.match(text, start)
+        assert digits
+        end = digits.end()
+        width = int(digits[0] or 0)
+        if _CALL.match(text, end):
+            return self._transformed(text, end, width)
+        name = self._name(text, end)
+        after = end + len(name)
+        kind = self._fields.kind(name)
+        argument = _ARGUMENT.match(text, after) if kind and kind.takes_argument else None
+        whole = text[end : argument.end() if argument else after]
+        operand = self._operand(whole)
+        if is_deprecated(name):
+            self._warnings.append(f"field '{whole}' is deprecated")
+        return self._made(whole, operand, width, plain=True), end + len(whole)
+
+    def _name(self, text: str, start: int) -> str:
+        """The longest name of a field at a place."""
+        found = _NAME.match(text, start)
+        whole = found[0] if found else ""
+        for length in range(len(whole), 0, -1):
+            if self._fields.kind(whole[:length]):
+                return whole[:length]
+        shown = whole or text[start : start + _SHOWN]
+        raise OutputError(f"invalid formatting token {shown}: unknown filter: nonexistent field")
+
+    def _transformed(self, text: str, start: int, width: int) -> tuple[Token, int]:
+        end = _closing(text, start)
+        if end < 0:
+            raise OutputError(f"invalid formatting token {text[start : start + _SHOWN]}: no ')'")
+        if argument := _ARGUMENT.match(text, end):
+            end = argument.end()
+        whole = text[start:end]
+        return self._made(whole, self._operand(whole), width, plain=False), end
+
+    def _operand(self, text: str) -> Operand:
+        try:
+            node = parse(f"{text} exists")
+        except ConditionError as fault:
+            raise OutputError(f"invalid formatting token {text[:_SHOWN]}: {fault.reason}") from None
+        assert isinstance(node, Check)
+        return node.left
+
+    def _made(self, whole: str, operand: Operand, width: int, *, plain: bool) -> Token:
+        try:
+            found = (
+                self._operands.raw(operand)
+                if isinstance(operand, Field)
+                else self._operands.left(operand)
+            )
+        except ConditionError as fault:
+            raise OutputError(f"invalid formatting token {whole}: {fault.reason}") from None
+        except Refused as fault:
+            raise OutputError(f"invalid formatting token {whole}: {fault}") from None
+        read: Read = eval(f"lambda r: {self._names.finish(found.code)}", self._names)
+        typed = _TYPED.get(found.type, _same)
+        if found.shape is Shape.ONE:
+            return Token(whole, width, plain, read, _shown(typed), typed)
+        if found.shape is Shape.ANCESTORS:
+            return Token(whole, width, plain, _filled(read), _joined, _joined)
+        return Token(whole, width, plain, _filled(read), _listed(typed), _each(typed))
+
+
+def _closing(text: str, start: int) -> int:
+    """Behind the parenthesis that closes the first one; -1 if there is none."""
+    depth, quote = 0, ""
+    for at in range(start, len(text)):
+        letter = text[at]
+        if quote:
+            if letter == quote and text[at - 1] != "\\":
+                quote = ""
+        elif letter in "\"'":
+            quote = letter
+        elif letter == "(":
+            depth += 1
+        elif letter == ")":
+            depth -= 1
+            if not depth:
+                return at + 1
+    return -1
+
+
+def _filled(read: Read) -> Read:
+    """The same; an empty list is no value."""
+
+    def filled(record: Mapping[str, Any]) -> Any:
+        return read(record) or None
+
+    return filled
+
+
+def _same(value: Any) -> Any:
+    return value
+
+
+def _address(value: Any) -> Any:
+    return str(ipaddress.ip_address(value)) if isinstance(value, bytes) else value
+
+
+def _printable(value: Any) -> Any:
+    """Bytes as Falco prints a buffer: a dot for what cannot be printed."""
+    if isinstance(value, bytes):
+        return "".join(chr(byte) if 32 <= byte < 127 else "." for byte in value)
+    return value
+
+
+_TYPED: dict[FieldType, Callable[[Any], Any]] = {
+    FieldType.ADDRESS: _address,
+    FieldType.NETWORK: _address,
+    FieldType.BYTES: _printable,
+}
+
+
+def _text(value: Any) -> str:
+    if value.__class__ is str:
+        return str(value)
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return str(value)
+
+
+def _shown(typed: Callable[[Any], Any]) -> Callable[[Any], str]:
+    return _text if typed is _same else lambda value: _text(typed(value))
+
+
+def _joined(values: Any) -> str:
+    return " ".join(map(_text, values))
+
+
+def _listed(typed: Callable[[Any], Any]) -> Callable[[Any], str]:
+    return lambda values: f"({','.join(_text(typed(value)) for value in values)})"
+
+
+def _each(typed: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    return lambda values: [typed(value) for value in values]
