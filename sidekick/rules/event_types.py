@@ -6,7 +6,7 @@ knows them: a rule that asks for one loads.
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from dataclasses import dataclass
 
 _SYSTEM_CALLS = """
 _llseek _newselect _sysctl accept accept4 access acct add_key adjtimex afs_syscall alarm
@@ -73,7 +73,8 @@ PLUGIN_EVENT = "pluginevent"
 """The type of every event of a source that is no kernel, as in Falco."""
 
 
-class TypeSet(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class TypeSet:
     """Some event types: those of ``names``, or all but those."""
 
     names: frozenset[str]

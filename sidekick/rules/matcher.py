@@ -11,8 +11,8 @@ shared condition is kept in a local variable from its first use on, and so are f
             if m4 is None:
                 m4 = <a macro of several rules>
             if not m4: break
-            return 0
-        return -1
+            return (0,)
+        return ()
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from sidekick.rules.fields import FieldType
 from sidekick.rules.graph import Graph
 from sidekick.rules.operators import MARK, Namespace, predicate
 
-Match = Callable[[Mapping[str, Any]], Any]
+Match = Callable[[Mapping[str, Any]], Sequence[int]]
 
 _DEPTH = 30
 """Python takes about a hundred levels of parentheses; deeper conditions get variables inside."""
@@ -50,8 +50,8 @@ def make_matcher(
     """The function for events of a type.
 
     ``codes`` is the code of each check; ``roots`` are the numbers of rules, in the order in which
-    they are tried, each with its node. The function takes a record, and gives the number of the
-    first rule that matches or -1; with ``every`` the list of all that match.
+    they are tried, each with its node. The function takes a record, and gives the numbers of the
+    rules that match: of the first one, or with ``every`` of all.
     """
     plan = _Plan(graph, type_, [node for _, node in roots])
     writer = _Writer(plan, codes, names, every)
@@ -163,12 +163,12 @@ class _Writer:
             start.append(" found = []")
         if lazy := [f"m{number}" for number in self._lazy]:
             start.append(f" {' = '.join(lazy)} = None")
-        end = " return found" if self._every else " return -1"
+        end = " return found" if self._every else " return ()"
         return "\n".join([*start, *self._lines, end, ""])
 
     def rule(self, rule: int, node: int) -> None:
         """Add a rule."""
-        hit = f"found.append({rule})" if self._every else f"return {rule}"
+        hit = f"found.append({rule})" if self._every else f"return ({rule},)"
         if self._plan.constant[node]:
             self._line(1, hit)
             return

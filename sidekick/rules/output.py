@@ -14,6 +14,7 @@ from sidekick.rules.fields import FieldRegistry, FieldType, Shape
 from sidekick.rules.operands import Operands
 from sidekick.rules.operators import Namespace, Refused
 from sidekick.rules.parser import TRANSFORMERS, parse
+from sidekick.rules.times import clock, clock_seconds, iso8601, local, local_seconds
 from sidekick.rules.warnings import is_deprecated
 
 MISSING = "<NA>"
@@ -58,6 +59,17 @@ class Output:
     keys: frozenset[str]
     warnings: tuple[str, ...] = ()
 
+    def then(self, other: Output) -> Output:
+        """This output, a blank, and another one."""
+        glue = f"{self.literals[-1]} {other.literals[0]}"
+        return Output(
+            f"{self.text} {other.text}",
+            (*self.literals[:-1], glue, *other.literals[1:]),
+            self.tokens + other.tokens,
+            self.keys | other.keys,
+            self.warnings + other.warnings,
+        )
+
     def format(self, record: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
         """The text for a record, and the values of its plain tokens for ``output_fields``."""
         pieces = [self.literals[0]]
@@ -87,7 +99,8 @@ class _Compiler:
         self._warnings: list[str] = []
 
     def compile(self) -> Output:
-        text = self._without_container_info(self._text)
+        # The star asks for <NA> in place of what is missing, which is what is printed anyhow.
+        text = self._without_container_info(self._text.removeprefix("*"))
         literals, tokens = [""], []
         at = 0
         while (percent := text.find("%", at)) >= 0:
@@ -156,6 +169,9 @@ class _Compiler:
         return node.left
 
     def _made(self, whole: str, operand: Operand, width: int, *, plain: bool) -> Token:
+        if show := _TIMES.get(whole):
+            self._operands.read(_TIME)
+            return Token(whole, width, plain, lambda r: r[_TIME], show, _same)
         try:
             found = (
                 self._operands.raw(operand)
@@ -223,6 +239,16 @@ _TYPED: dict[FieldType, Callable[[Any], Any]] = {
     FieldType.NETWORK: _address,
     FieldType.BYTES: _printable,
 }
+
+_TIME = "evt.rawtime"
+_TIMES: dict[str, Callable[[int], str]] = {
+    "evt.time": clock,
+    "evt.time.s": clock_seconds,
+    "evt.time.iso8601": iso8601,
+    "evt.datetime": local,
+    "evt.datetime.s": local_seconds,
+}
+"""Texts of the event's time; their value is the time itself."""
 
 
 def _text(value: Any) -> str:

@@ -1,0 +1,118 @@
+"""What is added to the outputs of rules: ``append_output`` and ``static_fields`` as in Falco."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from sidekick.rules.fields import FieldRegistry
+from sidekick.rules.output import Output, compile_output
+from sidekick.rules.ruleset import Rule
+
+SUGGESTED: Mapping[str, str] = {
+    "syscall": (
+        "container_id=%container.id container_name=%container.name "
+        "container_image_repository=%container.image.repository "
+        "container_image_tag=%container.image.tag k8s_pod_name=%k8s.pod.name "
+        "k8s_ns_name=%k8s.ns.name"
+    )
+}
+"""By source: what Falco's container plugin suggests to print with every rule."""
+
+
+@dataclass(frozen=True, slots=True)
+class AppendOutput:
+    """An addition to the rules of a name, a source and with all these tags; "" matches any.
+
+    ``output`` is added to the text behind a blank; ``suggested`` adds ``SUGGESTED``. ``fields``
+    are added to ``output_fields`` alone: by name, each with its format, or with "" the value of
+    the field that is called so.
+    """
+
+    rule: str = ""
+    source: str = ""
+    tags: frozenset[str] = frozenset()
+    output: str = ""
+    suggested: bool = False
+    fields: Mapping[str, str] = field(default_factory=dict)
+
+    def matches(self, rule: Rule) -> bool:
+        """Is it for this rule?"""
+        return (
+            self.rule in ("", rule.name)
+            and self.source in ("", rule.source)
+            and self.tags <= rule.definition.tags
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Appended:
+    """A rule's output with all that is added to it.
+
+    ``typed`` are the names of fields that are added with their values, ``formatted`` those whose
+    value is a text, ``fixed`` those that are the same for all events.
+    """
+
+    output: Output
+    typed: tuple[tuple[str, Output], ...] = ()
+    formatted: tuple[tuple[str, Output], ...] = ()
+    fixed: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def keys(self) -> frozenset[str]:
+        """The fields that the record is asked for."""
+        added = (output.keys for _, output in (*self.typed, *self.formatted))
+        return self.output.keys.union(*added)
+
+    def format(self, record: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
+        """The text for a record and its ``output_fields``."""
+        text, fields = self.output.format(record)
+        for name, output in self.typed:
+            fields[name] = output.format(record)[1].get(name)
+        for name, output in self.formatted:
+            fields[name] = output.format(record)[0]
+        fields.update(self.fixed)
+        return text, fields
+
+
+class Appender:
+    """Adds to outputs; what several rules get is compiled once."""
+
+    def __init__(
+        self,
+        additions: Sequence[AppendOutput],
+        static_fields: Mapping[str, str],
+        sources: Mapping[str, FieldRegistry],
+    ) -> None:
+        self._additions = additions
+        self._static_fields = static_fields
+        self._sources = sources
+        self._compiled: dict[tuple[str, str], Output] = {}
+
+    def append(self, rule: Rule) -> Appended:
+        """A rule's output with what is added to it; raises OutputError."""
+        output = rule.output
+        typed: dict[str, Output] = {}
+        formatted: dict[str, Output] = {}
+        for addition in self._additions:
+            if addition.matches(rule):
+                for text in _texts(addition, rule.source):
+                    output = output.then(self._output(rule.source, text))
+                for name, text in addition.fields.items():
+                    chosen = formatted if text else typed
+                    chosen[name] = self._output(rule.source, text or f"%{name}")
+        return Appended(output, (*typed.items(),), (*formatted.items(),), self._static_fields)
+
+    def _output(self, source: str, text: str) -> Output:
+        key = (source, text)
+        if key not in self._compiled:
+            self._compiled[key] = compile_output(text, self._sources[source])
+        return self._compiled[key]
+
+
+def _texts(addition: AppendOutput, source: str) -> Iterator[str]:
+    if addition.suggested and source in SUGGESTED:
+        yield SUGGESTED[source]
+    if addition.output:
+        yield addition.output

@@ -1,0 +1,130 @@
+"""The rules at work: an event's record in, the alerts of the rules that it matches out."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from sidekick.model import Alert, Priority
+from sidekick.rules.append import Appender, AppendOutput
+from sidekick.rules.definitions import SYSCALL
+from sidekick.rules.event_types import NO_TYPES, TypeSet
+from sidekick.rules.matcher import Match, make_matcher
+from sidekick.rules.report import Reporter
+from sidekick.rules.ruleset import Rule, RuleSet
+
+_TYPES_KEPT = 1000
+"""More types than there are: who invents types does not fill the memory with matchers."""
+
+
+@dataclass(frozen=True, slots=True)
+class EngineConfig:
+    """How rules are matched and their alerts written.
+
+    ``matching``: whether an event gives one alert, of the first rule in load order that matches, or
+    one of each. ``priority``: the least severe rules that are matched. ``iso8601``: the output
+    begins with date and time in UTC rather than with the local time of day.
+    """
+
+    matching: Literal["first", "all"] = "first"
+    priority: Priority = Priority.DEBUG
+    hostname: str = ""
+    iso8601: bool = False
+    append_output: tuple[AppendOutput, ...] = (AppendOutput(suggested=True),)
+    static_fields: Mapping[str, str] = field(default_factory=dict)
+
+
+class Engine:
+    """Matches events with rules. It belongs to one thread; a reload makes another one.
+
+    A record is a mapping by full field key (``proc.aname[2]``) that gives None for what is absent;
+    see ``sidekick.rules.compile.Record``. What it holds is described by ``FieldType`` and ``Shape``
+    in ``sidekick.rules.fields``. ``failed`` counts, by rule, the events whose record held something
+    else, so that the rule could not be decided; the other rules were.
+    """
+
+    def __init__(self, rules: RuleSet, config: EngineConfig = EngineConfig()) -> None:
+        """Raises OutputError if what is appended to outputs does not compile."""
+        self.config = config
+        self.failed: Counter[str] = Counter()
+        self.rules = tuple(
+            rule
+            for rule in rules.rules
+            if rule.definition.enabled and rule.priority >= config.priority
+        )
+        self._set = rules
+        registries = {name: code.fields for name, code in rules.sources.items()}
+        appender = Appender(config.append_output, config.static_fields, registries)
+        self._reporters = {
+            rule.index: Reporter(rule, appender.append(rule), config.hostname, config.iso8601)
+            for rule in self.rules
+        }
+        self._matchers: dict[tuple[str, str], Match] = {}
+
+    def alerts(
+        self, source: str, type: str, record: Mapping[str, Any], time_ns: int
+    ) -> Sequence[Alert]:
+        """The alerts of an event, in the load order of their rules."""
+        match = self._matchers.get((source, type)) or self._matcher(source, type)
+        try:
+            found = match(record)
+        except Exception:
+            found = self._one_by_one(source, type, record)
+        if not found:
+            return ()
+        return [self._reporters[index].report(type, record, time_ns) for index in found]
+
+    def types(self, source: str) -> TypeSet:
+        """The event types that some rule of a source can match."""
+        found = NO_TYPES
+        for rule in self.rules:
+            if rule.source == source:
+                found |= rule.types
+        return found
+
+    def keys(self, source: str, type: str) -> frozenset[str]:
+        """The fields that the rules for a type of event may read, outputs included."""
+        keys: set[str] = set()
+        for rule in self._candidates(source, type):
+            keys.update(self._set.keys(rule), self._reporters[rule.index].keys)
+        return frozenset(keys)
+
+    def _candidates(self, source: str, type: str) -> list[Rule]:
+        """The rules that an event of a type may match; other sources know no types."""
+        return [
+            rule
+            for rule in self.rules
+            if rule.source == source and (source != SYSCALL or type in rule.types)
+        ]
+
+    def _matcher(self, source: str, type: str) -> Match:
+        match = self._make(source, type, self._candidates(source, type))
+        if len(self._matchers) < _TYPES_KEPT:
+            self._matchers[source, type] = match
+        return match
+
+    def _make(self, source: str, type: str, rules: Sequence[Rule]) -> Match:
+        if not rules:
+            return _no_rule
+        code = self._set.sources[source]
+        roots = [(rule.index, rule.node) for rule in rules]
+        every = self.config.matching == "all"
+        return make_matcher(self._set.graph, code.codes, code.names, roots, type, every=every)
+
+    def _one_by_one(self, source: str, type: str, record: Mapping[str, Any]) -> Sequence[int]:
+        """The same when a record holds what is no value of its field's type."""
+        found: list[int] = []
+        for rule in self._candidates(source, type):
+            try:
+                found += self._make(source, type, [rule])(record)
+            except Exception:
+                self.failed[rule.name] += 1
+            if found and self.config.matching == "first":
+                break
+        return found
+
+
+def _no_rule(record: Mapping[str, Any]) -> Sequence[int]:
+    return ()

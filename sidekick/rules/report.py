@@ -1,0 +1,95 @@
+"""An event that a rule matched becomes an alert, written as Falco writes it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+
+from sidekick.model import Alert
+from sidekick.rules.append import Appended
+from sidekick.rules.ruleset import Rule
+from sidekick.rules.times import clock, iso8601, rfc3339
+
+_SURROGATE = re.compile("[\ud800-\udfff]")
+_encode = msgspec.json.Encoder(order="sorted").encode
+
+
+class Reporter:
+    """Writes the alerts of one rule. ``keys`` are the fields that it reads."""
+
+    def __init__(self, rule: Rule, output: Appended, hostname: str, iso: bool) -> None:
+        self.keys = output.keys
+        self._rule = rule
+        self._output = output
+        self._hostname = hostname
+        self._stamp, self._time_key = (iso8601, "evt.time.iso8601") if iso else (clock, "evt.time")
+
+    def report(self, type: str, record: Mapping[str, Any], time_ns: int) -> Alert:
+        """The alert for an event."""
+        rule = self._rule
+        seen = _Event(record, self._of_event(type, time_ns))
+        message, fields = self._output.format(seen)
+        fields[self._time_key] = time_ns
+        message = _printable(message)
+        fields_json = _json(fields)
+        return Alert(
+            rule=rule.name,
+            priority=rule.priority,
+            source=rule.source,
+            time=rfc3339(time_ns),
+            time_ns=time_ns,
+            fields=msgspec.json.decode(fields_json),
+            fields_json=fields_json,
+            output=f"{self._stamp(time_ns)}: {rule.priority.label} {message}",
+            hostname=self._hostname,
+            tags=rule.tags,
+        )
+
+    def _of_event(self, type: str, time_ns: int) -> Mapping[str, Any]:
+        seconds, fraction = divmod(time_ns, 1_000_000_000)
+        known: dict[str, Any] = {"evt.hostname": self._hostname} if self._hostname else {}
+        return known | {
+            "evt.type": type,
+            "evt.source": self._rule.source,
+            "evt.rawtime": time_ns,
+            "evt.rawtime.s": seconds,
+            "evt.rawtime.ns": fraction,
+        }
+
+
+class _Event(dict[str, Any]):
+    """A record with what is known of every event."""
+
+    def __init__(self, record: Mapping[str, Any], known: Mapping[str, Any]) -> None:
+        super().__init__(known)
+        self._record = record
+
+    def __missing__(self, key: str) -> Any:
+        return self._record[key]
+
+
+def _json(fields: Mapping[str, Any]) -> bytes:
+    try:
+        return _encode(fields)
+    except UnicodeEncodeError:
+        return _encode(_clean(fields))
+
+
+def _clean(value: Any) -> Any:
+    """The same with U+FFFD for what is no UTF-8."""
+    match value:
+        case str():
+            return _printable(value)
+        case dict():
+            return {_printable(str(name)): _clean(part) for name, part in value.items()}
+        case list() | tuple():
+            return [_clean(part) for part in value]
+    return value
+
+
+def _printable(text: str) -> str:
+    """Bytes that were no UTF-8 came as surrogates; they cannot be written."""
+    return text if text.isascii() else _SURROGATE.sub("\ufffd", text)
