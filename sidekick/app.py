@@ -19,6 +19,7 @@ from sidekick import logs, metrics
 from sidekick.errors import ConfigError
 from sidekick.hub.hub import Hub
 from sidekick.hub.record import record_of
+from sidekick.listener.tls import Certificates
 from sidekick.pipeline.process import Explanation, PipelineConfig, Process
 from sidekick.rules.compile import compile_condition
 from sidekick.settings import Settings, Watcher, changed_sections, load, needs_restart
@@ -29,7 +30,6 @@ from sidekick.web.admin import AdminConfig
 from sidekick.web.asgi import first_call, open_listener, serve_asgi
 from sidekick.web.health import exposition
 from sidekick.web.ingest import serve
-from sidekick.web.tls import Certificates
 
 log = logging.getLogger(__name__)
 

@@ -29,9 +29,11 @@ MAY_IMPORT: dict[str, set[str]] = {
     "rule_files": {"rules"},
     "pipeline": DATA,
     "sinks": DATA | {"kafka"},
-    "sources": DATA | {"kafka", "metrics", "sinks"},  # of the sinks, how TLS is configured
+    "sources": DATA
+    | {"kafka", "listener", "metrics", "sinks"},  # of the sinks, how TLS is configured
+    "listener": DATA,
     "hub": DATA | {"rules", "pipeline", "sinks", "sources", "metrics"},
-    "web": DATA | {"hub", "metrics", "sources"},
+    "web": DATA | {"hub", "listener", "metrics", "sources"},
     "settings": EVERYTHING,
     "app": EVERYTHING,
     "cli": EVERYTHING,

@@ -6,8 +6,8 @@ import ipaddress
 
 from pydantic import Field, field_validator, model_validator
 
+from sidekick.listener.tls import TlsConfig
 from sidekick.section import Secret, Section
-from sidekick.web.tls import TlsConfig
 
 
 class AdminConfig(Section):

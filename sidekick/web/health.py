@@ -9,7 +9,7 @@ import msgspec
 from prometheus_client import CollectorRegistry
 from prometheus_client.exposition import choose_encoder
 
-from sidekick.web.exchange import Response, response
+from sidekick.listener.exchange import Response, response
 
 Ready = Callable[[], Sequence[str]]
 """Why alerts cannot be taken now, as sentences; none: they can."""

@@ -9,8 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import itertools
-import logging
-from collections.abc import AsyncIterator, Coroutine
+from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import unquote_to_bytes
@@ -19,11 +18,15 @@ import msgspec
 
 from sidekick import metrics
 from sidekick.errors import InvalidAlert, Shed
+from sidekick.listener.auth import Doorkeeper, Refused, bearer, refusal
+from sidekick.listener.exchange import Exchange, Response, response, sentence
+from sidekick.listener.serve import serve as serve_service
+from sidekick.listener.unpack import Unpackable
+from sidekick.listener.wire import SMALL_BODY
+from sidekick.listener.work import RETRY, Work, unpackable
 from sidekick.model import Alert
 from sidekick.sources import Intake
 from sidekick.sources.falco import decode, decode_many
-from sidekick.web.auth import Doorkeeper, Refused, bearer
-from sidekick.web.exchange import Exchange, Response, response, sentence
 from sidekick.web.health import (
     ALIVE,
     JSON,
@@ -36,30 +39,19 @@ from sidekick.web.health import (
     scrape,
 )
 from sidekick.web.listen import ListenConfig
-from sidekick.web.tls import Certificates
-from sidekick.web.unpack import ENCODINGS, Unpackable, unpack
-from sidekick.web.wire import SMALL_BODY, Connections, Limits
-
-log = logging.getLogger(__name__)
 
 _TOKEN_PATH = b"/token/"
 _MANY = b"/v1/alerts"
 _HEALTH = frozenset({b"/ping", b"/healthz", b"/readyz"})
 _PAGES = _HEALTH | {b"/metrics"}
 _QUARANTINED = 4096
-_CLOSING_SECS = 5.0
 _CHUNK = 128  # alerts of one body that are offered before the event loop gets its turn
 _MOST = 100_000  # alerts of one body
 _TOLD = 100  # rejected alerts that an answer names
-_TASKS = 64
-_LARGE = 2  # large bodies that are worked on at a time
-_RETRY = ("Retry-After", "5")
 _OK = response(200)
 _POST_PLEASE = sentence(
     400, "Please send with post http method", ("X-Content-Type-Options", "nosniff")
 )
-_BUSY = sentence(503, "too many requests at once", _RETRY)
-_FAULT = sentence(500, "sidekick failed at this request; its log says why")
 
 _requests_refused = {
     reason: metrics.refused.labels(reason) for reason in ("token", "address", "busy", "encoding")
@@ -80,8 +72,7 @@ class Ingest:
         self._ready = ready
         self._expose = expose
         self._door = Doorkeeper(config.allow, config.trusted_proxies, config.tokens)
-        self._tasks: set[asyncio.Task[None]] = set()
-        self._large = asyncio.Semaphore(_LARGE)
+        self._work = Work(self.refused)
         self._loop = asyncio.get_running_loop()
         self._arrived: list[Exchange] = []
 
@@ -103,13 +94,13 @@ class Ingest:
         if path in _PAGES:
             exchange.answer(self._page(path, exchange))
         elif path.endswith(_MANY):
-            self._begin(exchange, self._take_many(exchange))
+            self._work.begin(exchange, self._take_many(exchange))
         elif exchange.method != b"POST":
             exchange.answer(_POST_PLEASE)
         elif path == b"/test":
             self._offer(exchange, _test_alert())
         elif b"content-encoding" in exchange.headers:
-            self._begin(exchange, self._take_packed(exchange))
+            self._work.begin(exchange, self._take_packed(exchange))
         else:
             if not self._arrived:
                 self._loop.call_soon(self._take_arrived)
@@ -122,7 +113,7 @@ class Ingest:
             try:
                 self._take_one(exchange, exchange.body)
             except Exception:
-                self._fault(exchange)
+                self._work.fault(exchange)
 
     def refused(self, reason: str) -> None:
         """Count a request that ``wire`` refused."""
@@ -130,8 +121,7 @@ class Ingest:
 
     async def finish(self) -> None:
         """Wait for what is under way."""
-        if self._tasks:
-            await asyncio.wait(self._tasks)
+        await self._work.finish()
 
     # -- who may send ------------------------------------------------------------------------
 
@@ -153,8 +143,7 @@ class Ingest:
 
     def _refusal(self, refused: Refused, reason: str) -> Response:
         _requests_refused[reason].inc()
-        headers = [("WWW-Authenticate", "Bearer")] if refused.status == 401 else []
-        return sentence(refused.status, refused.reason, *headers)
+        return refusal(refused)
 
     # -- pages -------------------------------------------------------------------------------
 
@@ -204,45 +193,17 @@ class Ingest:
 
     # -- packed bodies and many alerts -------------------------------------------------------
 
-    def _begin(self, exchange: Exchange, work: Coroutine[Any, Any, None]) -> None:
-        if len(self._tasks) >= _TASKS:
-            work.close()
-            self.refused("busy")
-            exchange.answer(_BUSY)
-            return
-        task = self._loop.create_task(self._guarded(exchange, work))
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
-
-    async def _guarded(self, exchange: Exchange, work: Coroutine[Any, Any, None]) -> None:
-        """A fault costs this request its answer, nothing else."""
-        try:
-            await work
-        except Exception:
-            self._fault(exchange)
-
-    def _fault(self, exchange: Exchange) -> None:
-        log.exception("a request failed", extra={"target": exchange.target[:100]})
-        self.refused("fault")
-        exchange.answer(_FAULT)
-
     async def _take_packed(self, exchange: Exchange) -> None:
         body = await self._unpacked(exchange, self._config.alert_limit)
         if body is not None:
             self._take_one(exchange, body)
 
     async def _unpacked(self, exchange: Exchange, limit: int) -> bytes | bytearray | None:
-        encoding = exchange.headers.get(b"content-encoding", b"").decode("latin-1")
-        if not encoding:
-            return exchange.body
         try:
-            if len(exchange.body) <= SMALL_BODY:
-                return unpack(exchange.body, encoding, limit)
-            async with self._large:
-                return await asyncio.to_thread(unpack, exchange.body, encoding, limit)
+            return await self._work.unpacked(exchange, limit)
         except Unpackable as error:
             _requests_refused["encoding"].inc()
-            exchange.answer(sentence(error.status, str(error), ("Accept-Encoding", ENCODINGS)))
+            exchange.answer(unpackable(error))
             return None
 
     async def _take_many(self, exchange: Exchange) -> None:
@@ -256,7 +217,7 @@ class Ingest:
         kind = exchange.headers.get(b"content-type", b"").decode("latin-1")
         tally = _Tally()
         items = enumerate(decode_many(body, kind, self._config.alert_limit))
-        async with self._large if len(body) > SMALL_BODY else _nothing():
+        async with self._work.large if len(body) > SMALL_BODY else _nothing():
             while chunk := list(itertools.islice(items, _CHUNK)):
                 await self._take_chunk(exchange, chunk, tally)
                 if tally.error is not None or chunk[-1][0] >= _MOST:
@@ -310,7 +271,7 @@ class _Tally:
         headers: list[tuple[str, str]] = []
         if self.error is not None:
             _shed.inc()
-            status, headers = 503, [_RETRY]
+            status, headers = 503, [RETRY]
             answer["error"] = str(self.error)
         elif rejected:
             status = 207 if self.accepted else 400
@@ -320,7 +281,7 @@ class _Tally:
 def _failure(error: BaseException) -> Response:
     if isinstance(error, Shed):
         _shed.inc()
-    return sentence(503, str(error), _RETRY)
+    return sentence(503, str(error), RETRY)
 
 
 def _test_alert() -> Alert:
@@ -359,54 +320,6 @@ async def serve(
 
     On the way out it takes no more connections, answers what has come, then closes.
     """
-    loop = asyncio.get_running_loop()
     service = Ingest(config, intake, ready, expose or exposition(metrics.REGISTRY))
-    limits = Limits(
-        config.max_connections,
-        config.buffer_limit,
-        config.header_timeout,
-        config.body_timeout,
-        config.idle_timeout,
-    )
-    connections = Connections(service, limits, loop.time)
-    certificates = Certificates(config.tls) if config.tls is not None else None
-    server = await loop.create_server(
-        connections.make,
-        config.address,
-        config.port,
-        backlog=1024,
-        ssl=certificates.context if certificates else None,
-    )
-    sweeper = loop.create_task(_sweep(connections, certificates, config), name="listener-sweep")
-    try:
-        yield server.sockets[0].getsockname()[1]
-    finally:
-        sweeper.cancel()
-        server.close()
-        await _close(connections, service)
-
-
-async def _sweep(
-    connections: Connections, certificates: Certificates | None, config: ListenConfig
-) -> None:
-    """Every second: end what takes too long; now and then look at the certificates."""
-    loop = asyncio.get_running_loop()
-    looked = loop.time()
-    while True:
-        await asyncio.sleep(1.0)
-        connections.sweep()
-        if certificates and config.tls and loop.time() - looked >= config.tls.check_every:
-            looked = loop.time()
-            await asyncio.to_thread(certificates.reload_if_changed)
-
-
-async def _close(connections: Connections, service: Ingest) -> None:
-    connections.close()
-    try:
-        async with asyncio.timeout(_CLOSING_SECS):
-            await service.finish()
-            while connections.open:
-                connections.gone.clear()
-                await connections.gone.wait()
-    except TimeoutError:
-        connections.abort()
+    async with serve_service(config, service) as port:
+        yield port

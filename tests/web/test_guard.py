@@ -5,10 +5,10 @@ from collections.abc import AsyncIterator
 import httpx
 import pytest
 
+from sidekick.listener.tls import TlsConfig
 from sidekick.section import Secret
 from sidekick.web.admin import AdminConfig
 from sidekick.web.guard import BODY_LIMIT
-from sidekick.web.tls import TlsConfig
 from tests.web.fake_hub import Admin, FakeHub
 
 LOCAL = AdminConfig()

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from sidekick.web.auth import Doorkeeper, Refused, Token, bearer, parse_address
+from sidekick.listener.auth import Doorkeeper, Refused, Token, bearer, parse_address
 from sidekick.web.listen import ListenConfig
 
 

@@ -11,6 +11,7 @@ from typing import Annotated
 
 from pydantic import AfterValidator, Field
 
+from sidekick.listener.exchange import Response, sentence
 from sidekick.section import Secret, Section
 
 Address = IPv4Address | IPv6Address
@@ -44,6 +45,12 @@ class Refused:
 
     status: int
     reason: str
+
+
+def refusal(refused: Refused) -> Response:
+    """The answer that says so."""
+    headers = [("WWW-Authenticate", "Bearer")] if refused.status == 401 else []
+    return sentence(refused.status, refused.reason, *headers)
 
 
 class Networks:

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from sidekick.web.exchange import Exchange, Response, response, sentence
-from sidekick.web.wire import Connections, Limits
+from sidekick.listener.exchange import Exchange, Response, response, sentence
+from sidekick.listener.wire import Connections, Limits
 from tests.web.listening import FakeIntake, Listener, request, split
 
 

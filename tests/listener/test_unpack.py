@@ -9,7 +9,7 @@ import zstandard
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sidekick.web.unpack import Unpackable, unpack
+from sidekick.listener.unpack import Unpackable, unpack
 
 
 @given(st.lists(st.binary(max_size=200), max_size=4))

@@ -19,7 +19,7 @@ from typing import Any, cast
 
 import httptools
 
-from sidekick.web.exchange import Exchange, Response, Service, sentence
+from sidekick.listener.exchange import Exchange, Response, Service, sentence
 
 log = logging.getLogger(__name__)
 

@@ -11,7 +11,7 @@ import pytest
 import trustme
 
 from sidekick.errors import ConfigError
-from sidekick.web.tls import Certificates, TlsConfig
+from sidekick.listener.tls import Certificates, TlsConfig
 
 
 def write(folder: Path, name: str) -> TlsConfig:

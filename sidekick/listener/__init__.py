@@ -1,0 +1,1 @@
+"""HTTP for machines that send events: connections, bodies, who may send, TLS."""
