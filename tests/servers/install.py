@@ -124,9 +124,17 @@ def _unpack(*packages: str, program: str) -> Callable[[Path], None]:
         found = next(folder.glob(f"usr/*bin/{program}"))
         libraries = next(folder.glob("usr/lib/*-linux-*"), folder)
         _check_libraries(found, libraries)
+        _keep_to_the_folder(found)
         _write_starter(folder, found, libraries)
 
     return install
+
+
+def _keep_to_the_folder(program: Path) -> None:
+    """Debian's Alertmanager reads its templates from /usr/share/prometheus, which is there only
+    when the package is installed. Of the same length and relative, the path leads to ours."""
+    there = b"/usr/share/prometheus/alertmanager"
+    program.write_bytes(program.read_bytes().replace(there, b"usr//" + there[5:]))
 
 
 def _write_starter(folder: Path, program: Path, libraries: Path) -> None:
@@ -136,7 +144,7 @@ def _write_starter(folder: Path, program: Path, libraries: Path) -> None:
     starter = folder / "bin" / program.name
     starter.parent.mkdir()
     starter.write_text(
-        f"#!/bin/sh\nD={here}/..\n"
+        f'#!/bin/sh\nD={here}/..\ncd "$D" || exit\n'
         f'LD_LIBRARY_PATH="$D/{lib}" exec "$D/{program.relative_to(folder)}"{modules} "$@"\n'
     )
     starter.chmod(0o755)

@@ -16,6 +16,9 @@ KAFKA = "3.9.1"
 ELASTICSEARCH = "8.17.0"
 SEAWEEDFS = "4.48"
 
+UNPACKED = "unpacked-2"
+"""Ends the name of an unpacked package's folder; count on when the installer makes it otherwise."""
+
 _JAVA_OLDEST, _JAVA_NEWEST = 17, 24
 _SYSTEM = ("/usr/local/bin", "/usr/bin", "/usr/local/sbin", "/usr/sbin", "/sbin")
 
@@ -43,12 +46,12 @@ def seaweedfs() -> Path:
 
 def unpacked(package: str) -> Path:
     """The folder of a Debian package that was unpacked, not installed: ``bin``."""
-    return cache_dir() / f"{package}-unpacked"
+    return cache_dir() / f"{package}-{UNPACKED}"
 
 
 def program(name: str) -> Path | None:
     """The program of that name: the system's, else one that the installer unpacked."""
-    own = [str(path) for path in cache_dir().glob("*-unpacked/bin")]
+    own = [str(path) for path in cache_dir().glob(f"*-{UNPACKED}/bin")]
     path = os.pathsep.join([os.environ.get("PATH", ""), *_SYSTEM, *own])
     found = shutil.which(name, path=path)
     return Path(found) if found else None
