@@ -2,24 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Container
+from collections.abc import Callable
 from typing import TypeVar
 
 from sidekick.rules.definitions import (
     UPDATABLE,
-    Entry,
     ExceptionDefinition,
     ListDefinition,
     MacroDefinition,
     RuleDefinition,
     RuleUpdate,
+    append_to,
 )
+from sidekick.rules.exceptions import complete
 from sidekick.rules.fields import FieldRegistry
-from sidekick.rules.findings import Code, Context, FileResult, RulesFault
-from sidekick.rules.parser import LIST_OPERATORS, MODIFIERS, NUMBER_OPERATORS, TEXT_OPERATORS
+from sidekick.rules.findings import Code, Context, RulesFault
 from sidekick.rules.versions import compatible, parse_version
 
-_OPERATORS = frozenset((*NUMBER_OPERATORS, *TEXT_OPERATORS, *LIST_OPERATORS))
 _D = TypeVar("_D", ListDefinition, MacroDefinition)
 
 
@@ -80,10 +79,10 @@ class Collector:
             self.macros, found.name,
             "Macro uses 'append' or 'override.condition: append' but no macro", found.context,
         )  # fmt: skip
-        known.condition += " " + found.condition
+        append_to(known.condition, found.condition)
         known.visible_from = self._next()
 
-    def define_rule(self, found: RuleDefinition, result: FileResult) -> None:
+    def define_rule(self, found: RuleDefinition, warn: Callable[[Code, str], None]) -> None:
         """A rule, or a new definition of one, which keeps its place; raises RulesFault."""
         known = self.rules.get(found.name)
         if known and known.source != found.source:
@@ -92,12 +91,8 @@ class Collector:
         if found.source not in self._registries:
             found.known_source = False
             reason = f"Unknown source {found.source}, skipping"
-            result.warn(Code.LOAD_UNKNOWN_SOURCE, reason, found.context)
-        for exception in found.exceptions:
-            if exception.fields is None:
-                reason = "Rule exception item must have fields property with a list of fields"
-                raise RulesFault(Code.LOAD_ERR_VALIDATE, reason, exception.context)
-            self._complete(exception, found.source)
+            warn(Code.LOAD_UNKNOWN_SOURCE, reason)
+        self._check_exceptions(found.exceptions, found.source)
         self.rules[found.name] = found
         self._next()
 
@@ -112,10 +107,10 @@ class Collector:
             raise RulesFault(Code.LOAD_ERR_VALIDATE, reason, update.context)
         for name in ("condition", "output", "description"):
             if more := getattr(update, name):
-                setattr(rule, name, f"{getattr(rule, name)} {more}")
-        rule.tags |= update.tags or frozenset()
-        for exception in update.exceptions or ():
-            self._append_exception(rule, exception)
+                append_to(getattr(rule, name), more)
+        rule.tags |= update.tags or set()
+        if update.exceptions:
+            self._append_exceptions(rule, update.exceptions)
         self._next()
 
     def replace_in_rule(self, update: RuleUpdate) -> None:
@@ -127,14 +122,10 @@ class Collector:
         if update.empty:
             reason = "The rule must have at least one field that can be replaced"
             raise RulesFault(Code.LOAD_ERR_VALIDATE, reason, update.context)
-        for exception in update.exceptions or ():
-            if exception.fields is not None:
-                self._complete(exception, rule.source)
+        self._check_exceptions(update.exceptions or [], rule.source)
         for name in UPDATABLE:
             if (value := getattr(update, name)) is not None:
                 setattr(rule, name, value)
-        if update.condition_context:
-            rule.condition_context = update.condition_context
         self._next()
 
     def enable_rule(self, name: str, enabled: bool, context: Context) -> None:
@@ -164,76 +155,31 @@ class Collector:
             raise RulesFault(Code.LOAD_ERR_VALIDATE, message, context)
         return found
 
-    def _append_exception(self, rule: RuleDefinition, more: ExceptionDefinition) -> None:
-        known = next((e for e in rule.exceptions if e.name == more.name), None)
-        if known is None:
-            _require(more.fields is not None, more, "fields property with a list of fields")
-            _require(bool(more.values), more, "values property with a list of values")
-            self._complete(more, rule.source)
-            rule.exceptions.append(more)
-            return
-        for name in ("fields", "comps"):
-            if getattr(more, name) is not None:
-                reason = f"Can not append exception {name} to existing exception, only values"
-                raise RulesFault(Code.LOAD_ERR_VALIDATE, reason, more.context)
-        known.values += more.values
-
-    def _complete(self, exception: ExceptionDefinition, source: str) -> None:
-        """Fill in the operators that were left out, and refuse what makes no sense."""
-        fields, comps = exception.fields, exception.comps
-        if isinstance(fields, list):
-            if comps is None:
-                comps = exception.comps = ["=" for _ in fields]
-            _check_several(fields, comps, exception.context)
-            names = [name for name in fields if isinstance(name, str)]
-        else:
-            if comps is None:
-                comps = exception.comps = "in"
-            _check_single(comps, exception.context)
-            names = [fields] if fields else []
-        registry = self._registries.get(source)
-        for name in names:
-            if registry and registry.kind(name.partition("[")[0]) is None:
-                reason = f"'{name}' is not a supported filter field"
+    def _check_exceptions(self, exceptions: list[ExceptionDefinition], source: str) -> None:
+        for exception in exceptions:
+            if exception.fields is None:
+                reason = "Rule exception item must have fields property with a list of fields"
                 raise RulesFault(Code.LOAD_ERR_VALIDATE, reason, exception.context)
+            complete(exception, self._registries.get(source))
+
+    def _append_exceptions(self, rule: RuleDefinition, more: list[ExceptionDefinition]) -> None:
+        known = {exception.name: exception for exception in reversed(rule.exceptions)}
+        for exception in more:
+            if exception.name not in known:
+                _require(exception.fields is not None, exception, "fields")
+                _require(bool(exception.values), exception, "values")
+                complete(exception, self._registries.get(rule.source))
+                rule.exceptions.append(exception)
+                known[exception.name] = exception
+                continue
+            for name in ("fields", "comps"):
+                if getattr(exception, name) is not None:
+                    reason = f"Can not append exception {name} to existing exception, only values"
+                    raise RulesFault(Code.LOAD_ERR_VALIDATE, reason, exception.context)
+            known[exception.name].values += exception.values
 
 
 def _require(held: bool, exception: ExceptionDefinition, what: str) -> None:
     if not held:
-        reason = f"Rule exception must have {what}"
+        reason = f"Rule exception must have {what} property with a list of {what}"
         raise RulesFault(Code.LOAD_ERR_VALIDATE, reason, exception.context)
-
-
-def _check_several(fields: list[Entry], comps: Entry, context: Context) -> None:
-    if not isinstance(comps, list) or len(comps) != len(fields):
-        reason = "Fields and comps lists must have equal length"
-        raise RulesFault(Code.LOAD_ERR_VALIDATE, reason, context)
-    for comp in comps:
-        if not _is_operator(comp, _OPERATORS):
-            reason = f"'{comp}' is not a supported comparison operator"
-            raise RulesFault(Code.LOAD_ERR_VALIDATE, reason, context)
-
-
-def _check_single(comps: Entry, context: Context) -> None:
-    if not isinstance(comps, str):
-        reason = "Fields and comps must both be strings"
-        raise RulesFault(Code.LOAD_ERR_VALIDATE, reason, context)
-    if comps not in LIST_OPERATORS and not (" " in comps and _is_operator(comps, _OPERATORS)):
-        reason = (
-            "When fields is a single value, comps must be one of (in, pmatch, intersects) "
-            "or a modifier operator (e.g. startswith oneof)"
-        )
-        raise RulesFault(Code.LOAD_ERR_VALIDATE, reason, context)
-
-
-def _is_operator(comp: Entry, operators: Container[str]) -> bool:
-    """An operator, or one with a modifier such as ``startswith oneof``."""
-    if not isinstance(comp, str):
-        return False
-    operator, _, modifier = comp.partition(" ")
-    return operator in operators and (not modifier or modifier.strip() in MODIFIERS)
-
-
-def takes_list(comp: str) -> bool:
-    """Does a value of it stand in parentheses?"""
-    return comp in LIST_OPERATORS or comp.rpartition(" ")[2] in MODIFIERS

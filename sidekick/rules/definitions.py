@@ -11,6 +11,34 @@ from sidekick.rules.findings import Context
 Entry: TypeAlias = "str | list[Entry]"
 """What stands under ``fields``, ``comps`` or in ``values``: a text, or a list of such."""
 
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """A stretch of a text, and the item of a file that it comes from.
+
+    ``written`` if it is a scalar of the file; what was put together from others is not.
+    """
+
+    text: str
+    context: Context
+    written: bool = True
+
+
+Written: TypeAlias = list[Piece]
+"""A text as it grew by what was appended to it; never empty."""
+
+
+def text_of(written: Written) -> str:
+    """The whole of a text."""
+    return "".join(piece.text for piece in written)
+
+
+def append_to(written: Written, more: Written) -> None:
+    """Let a text grow, with a blank between."""
+    written.append(Piece(" ", more[0].context, False))
+    written += more
+
+
 SYSCALL = "syscall"
 K8S_AUDIT = "k8s_audit"
 
@@ -31,9 +59,8 @@ class MacroDefinition:
     """As for lists; a macro sees those whose index is below its ``visible_from``."""
 
     name: str
-    condition: str
+    condition: Written
     context: Context
-    condition_context: Context
     index: int = 0
     visible_from: int = 0
 
@@ -54,16 +81,14 @@ class RuleDefinition:
     """A rule as it stands after all that was appended to it and replaced in it."""
 
     name: str
-    condition: str
-    output: str
-    description: str
+    condition: Written
+    output: Written
+    description: Written
     priority: Priority
     context: Context
-    condition_context: Context
-    output_context: Context
     source: str = SYSCALL
     enabled: bool = True
-    tags: frozenset[str] = frozenset()
+    tags: set[str] = field(default_factory=set)
     exceptions: list[ExceptionDefinition] = field(default_factory=list)
     warn_evttypes: bool = True
     skip_if_unknown_filter: bool = False
@@ -78,12 +103,11 @@ class RuleUpdate:
 
     name: str
     context: Context
-    condition: str | None = None
-    condition_context: Context | None = None
-    output: str | None = None
-    description: str | None = None
+    condition: Written | None = None
+    output: Written | None = None
+    description: Written | None = None
     priority: Priority | None = None
-    tags: frozenset[str] | None = None
+    tags: set[str] | None = None
     exceptions: list[ExceptionDefinition] | None = None
     enabled: bool | None = None
     warn_evttypes: bool | None = None

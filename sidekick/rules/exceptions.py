@@ -1,19 +1,52 @@
-"""Exceptions of rules as the condition that they add: ``and not (...)``, as Falco builds it."""
+"""Exceptions of rules: are they sound, and which condition do they add, as Falco builds it?"""
 
 from __future__ import annotations
 
-from sidekick.rules.collect import takes_list
-from sidekick.rules.definitions import Entry, ExceptionDefinition
-from sidekick.rules.findings import Code, RulesFault
+from sidekick.rules.definitions import Entry, ExceptionDefinition, Piece, RuleDefinition, Written
+from sidekick.rules.fields import FieldRegistry
+from sidekick.rules.findings import Code, Context, RulesFault
+from sidekick.rules.parser import LIST_OPERATORS, MODIFIERS, NUMBER_OPERATORS, TEXT_OPERATORS
 from sidekick.rules.resolve import quote_item
 
+_OPERATORS = frozenset((*NUMBER_OPERATORS, *TEXT_OPERATORS, *LIST_OPERATORS))
 
-def with_exceptions(condition: str, exceptions: list[ExceptionDefinition]) -> str:
+
+def complete(exception: ExceptionDefinition, registry: FieldRegistry | None) -> None:
+    """Fill in the operators that were left out; raises RulesFault for what makes no sense.
+
+    ``registry`` has the fields of the rule's source, if that is known.
+    """
+    fields, comps = exception.fields, exception.comps
+    if isinstance(fields, list):
+        if comps is None:
+            comps = exception.comps = ["=" for _ in fields]
+        _check_several(fields, comps, exception.context)
+        names = [name for name in fields if isinstance(name, str)]
+    else:
+        if comps is None:
+            comps = exception.comps = "in"
+        _check_single(comps, exception.context)
+        names = [fields] if fields else []
+    for name in names:
+        # What is in a transformer is looked at when the condition is compiled.
+        if registry and "(" not in name and registry.kind(name.partition("[")[0]) is None:
+            hint = registry.suggestion(name)
+            reason = f"'{name[:80]}' is not a supported filter field{hint}"
+            raise RulesFault(Code.LOAD_ERR_VALIDATE, reason, exception.context)
+
+
+def with_exceptions(rule: RuleDefinition) -> Written:
     """The condition of a rule with its exceptions; raises RulesFault."""
-    if not exceptions:
-        return condition
-    added = (exception_condition(exception) for exception in exceptions)
-    return f"({condition})" + "".join(f" and not {text}" for text in added if text)
+    if not rule.exceptions:
+        return rule.condition
+    around = rule.condition[0].context
+    found = [Piece("(", around, False), *rule.condition, Piece(")", around, False)]
+    found += (
+        Piece(f" and not {text}", exception.context, False)
+        for exception in rule.exceptions
+        if (text := exception_condition(exception))
+    )
+    return found
 
 
 def exception_condition(exception: ExceptionDefinition) -> str:
@@ -52,3 +85,38 @@ def _one_field(field: Entry, comp: Entry, value: Entry) -> str:
 
 def _quoted(value: Entry) -> str:
     return quote_item(value if isinstance(value, str) else "")
+
+
+def _check_several(fields: list[Entry], comps: Entry, context: Context) -> None:
+    if not isinstance(comps, list) or len(comps) != len(fields):
+        reason = "Fields and comps lists must have equal length"
+        raise RulesFault(Code.LOAD_ERR_VALIDATE, reason, context)
+    for comp in comps:
+        if not _is_operator(comp):
+            reason = f"'{comp}' is not a supported comparison operator"
+            raise RulesFault(Code.LOAD_ERR_VALIDATE, reason, context)
+
+
+def _check_single(comps: Entry, context: Context) -> None:
+    if not isinstance(comps, str):
+        reason = "Fields and comps must both be strings"
+        raise RulesFault(Code.LOAD_ERR_VALIDATE, reason, context)
+    if comps not in LIST_OPERATORS and not (" " in comps and _is_operator(comps)):
+        reason = (
+            "When fields is a single value, comps must be one of (in, pmatch, intersects) "
+            "or a modifier operator (e.g. startswith oneof)"
+        )
+        raise RulesFault(Code.LOAD_ERR_VALIDATE, reason, context)
+
+
+def _is_operator(comp: Entry) -> bool:
+    """An operator, or one with a modifier such as ``startswith oneof``."""
+    if not isinstance(comp, str):
+        return False
+    operator, _, modifier = comp.partition(" ")
+    return operator in _OPERATORS and (not modifier or modifier.strip() in MODIFIERS)
+
+
+def takes_list(comp: str) -> bool:
+    """Does a value of it stand in parentheses?"""
+    return comp in LIST_OPERATORS or comp.rpartition(" ")[2] in MODIFIERS

@@ -145,7 +145,7 @@ class FieldRegistry:
         """What a field of a condition means; raises ConditionError at its place."""
         kind = self.kind(field.name)
         if kind is None:
-            reason = f'nonexistent field "{field.name}"{self._suggestion(field.name)}'
+            reason = f'nonexistent field "{field.name}"{self.suggestion(field.name)}'
             raise ConditionError(reason, *field.place)
         if fault := _argument_fault(field, kind):
             raise ConditionError(f'field "{field.name}" {fault}', *field.place)
@@ -158,7 +158,8 @@ class FieldRegistry:
         """A registry that has these fields as well, such as those of a plugin."""
         return replace(self, kinds={**self.kinds, **kinds})
 
-    def _suggestion(self, name: str) -> str:
+    def suggestion(self, name: str) -> str:
+        """ "; did you mean ...?" if there is a field of a similar name, else ""."""
         near = difflib.get_close_matches(name[:80], self.kinds, 1, 0.75)
         return f'; did you mean "{near[0]}"?' if near else ""
 

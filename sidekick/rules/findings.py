@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping as Map
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import Enum
 from typing import Any, NamedTuple
 
 from sidekick.errors import SidekickError
+from sidekick.rules.yaml_places import place_in_scalar
 from sidekick.rules.yaml_tree import Mark
 
 SNIPPET_WIDTH = 160
+_ITEMS = ("list", "macro", "rule")
 
 
 class Code(Enum):
@@ -45,6 +47,12 @@ class Code(Enum):
         return self.name.startswith("LOAD_ERR_")
 
 
+_OF_SCHEMA = frozenset(
+    {Code.LOAD_ERR_YAML_PARSE, Code.LOAD_ERR_YAML_VALIDATE, Code.LOAD_UNKNOWN_KEY}
+)
+"""What Falco's schema of rule files finds as well."""
+
+
 class Location(NamedTuple):
     """One step of the way to a fault: what kind of item, its name, where it starts (from 0)."""
 
@@ -56,12 +64,18 @@ class Location(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """The way from a file to a fault. ``text`` is the condition that the last step is in, if any;
-    ``offset`` the place there."""
+    """The way from a file to a fault.
+
+    ``text`` is the condition that the last step is in, if any, with its lists in place; ``offset``
+    the place there. ``scalar`` is the same condition, or the part of it, that the file has, and
+    ``scalar_offset`` the place there.
+    """
 
     steps: tuple[Location, ...]
     text: str = ""
     offset: int = 0
+    scalar: str = ""
+    scalar_offset: int = 0
 
     @classmethod
     def of_file(cls, name: str) -> Context:
@@ -89,7 +103,20 @@ class Context:
         above = self.steps[-1].mark
         mark = Mark(above.line + line, above.column + column, above.offset + offset)
         step = Location(name, "condition expression", "", mark)
-        return Context((*self.steps, step), text, offset)
+        return replace(self, steps=(*self.steps, step), text=text, offset=offset)
+
+    def exact(self, contents: Map[str, str]) -> Mark:
+        """The place in the file, to the character where a condition is at fault."""
+        whole = contents.get(self.file)
+        if whole is None or not self.scalar:
+            return self.mark
+        return place_in_scalar(whole, self.mark, self.scalar, self.scalar_offset)
+
+    @property
+    def item(self) -> str:
+        """What it is in, such as "rule 'A shell'"; "" for the file as a whole."""
+        named = [step for step in self.steps if step.kind in _ITEMS and step.item]
+        return f"{named[0].kind} '{named[0].item}'" if named else ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,8 +127,19 @@ class Finding:
     message: str
     context: Context
 
+    def describe(self, contents: Map[str, str]) -> str:
+        """For a person: ``file:line:column: what is wrong (where)``, both counted from 1."""
+        mark = self.context.exact(contents)
+        where = f" (in {self.context.item})" if self.context.item else ""
+        place = f"{self.context.file}:{mark.line + 1}:{mark.column + 1}"
+        return f"{place}: {self.message}{where}"
+
+    def lines(self, contents: Map[str, str]) -> str:
+        """The line of the file that it is about, with a caret below the place; "" if unknown."""
+        return _snippet(contents.get(self.context.file, ""), self.context.exact(contents).offset)
+
     def snippet(self, contents: Map[str, str]) -> str:
-        """The line that it is about with a caret below the place; "" if the text is not known."""
+        """As Falco shows it: a condition's own text where a condition is at fault."""
         text = self.context.text or contents.get(self.context.file, "")
         offset = self.context.offset if self.context.text else self.context.mark.offset
         return _snippet(text, offset)
@@ -158,17 +196,12 @@ class FileResult:
 
     def as_json(self, contents: Map[str, str]) -> dict[str, Any]:
         """In the shape of Falco's validation result."""
-        structural = {
-            Code.LOAD_ERR_YAML_PARSE,
-            Code.LOAD_ERR_YAML_VALIDATE,
-            Code.LOAD_ERR_FILE_READ,
-        }
-        broken = any(finding.code in structural for finding in self.errors)
+        unlike = [f.message for f in (*self.errors, *self.warnings) if f.code in _OF_SCHEMA]
         return {
             "errors": [finding.as_json(contents) for finding in self.errors],
             "name": self.name,
-            "schema_valid": "failed" if broken else "ok",
-            "schema_warnings": [],
+            "schema_valid": "failed" if unlike else "ok",
+            "schema_warnings": unlike,
             "successful": not self.errors,
             "warnings": [finding.as_json(contents) for finding in self.warnings],
         }
@@ -184,5 +217,5 @@ def _snippet(text: str, offset: int) -> str:
     start = max(text.rfind("\n", 0, at) + 1, at - half)
     end = text.find("\n", at)
     end = min(len(text) if end < 0 else end, at + half)
-    line = text[start:end].replace("\t", " ")
+    line = text[start:end].replace("\t", " ").rstrip("\r")
     return f"{line}\n{' ' * (at - start)}^\n"

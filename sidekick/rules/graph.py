@@ -25,8 +25,8 @@ from sidekick.rules.ast import (
     branches,
     fold,
 )
+from sidekick.rules.definitions import Written
 from sidekick.rules.event_types import ALL_TYPES, NO_TYPES, TypeSet
-from sidekick.rules.findings import Context
 
 Key: TypeAlias = "Check | tuple[str, tuple[int, ...]]"
 """A check, or ("and" | "or" | "not", numbers of nodes)."""
@@ -34,10 +34,10 @@ Key: TypeAlias = "Check | tuple[str, tuple[int, ...]]"
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """The condition that a node was first written in."""
+    """The condition that a node was first written in; ``text`` has its lists in place."""
 
     text: str
-    context: Context
+    written: Written
 
 
 class UndefinedMacro(Exception):

@@ -10,11 +10,11 @@ from sidekick.errors import ConditionError
 from sidekick.model import Priority
 from sidekick.rules.ast import Check
 from sidekick.rules.checks import Checks
-from sidekick.rules.definitions import RuleDefinition
+from sidekick.rules.definitions import RuleDefinition, text_of
 from sidekick.rules.event_types import TypeSet
 from sidekick.rules.fields import FieldRegistry
 from sidekick.rules.findings import FileResult, Finding
-from sidekick.rules.graph import Graph, Origin
+from sidekick.rules.graph import Graph
 from sidekick.rules.operators import MARK, Namespace
 from sidekick.rules.output import Output
 
@@ -67,6 +67,11 @@ class Rule:
         return self.definition.name
 
     @property
+    def description(self) -> str:
+        """What it is for, in its author's words."""
+        return text_of(self.definition.description)
+
+    @property
     def source(self) -> str:
         """The source of the events that it is for."""
         return self.definition.source
@@ -93,7 +98,6 @@ class RuleSet:
     sources: dict[str, SourceCode] = field(default_factory=dict)
     macros: dict[str, int] = field(default_factory=dict)
     lists: dict[str, list[str]] = field(default_factory=dict)
-    origins: dict[str, Origin] = field(default_factory=dict)
 
     @property
     def ok(self) -> bool:

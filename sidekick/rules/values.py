@@ -8,6 +8,7 @@ from sidekick.rules.yaml_tree import Mapping, Node, Scalar, Sequence
 
 _TRUE = frozenset({"y", "yes", "true", "on"})
 _FALSE = frozenset({"n", "no", "false", "off"})
+"""In lower case, in upper case, or with a capital first."""
 ENTRY_DEPTH = 8
 ITEMS_LIMIT = 1_000_000
 
@@ -41,10 +42,11 @@ class Values:
     def flag(self, key: str) -> bool:
         """A boolean as YAML 1.1 writes it."""
         text = self.text(key)
-        if text.lower() in _TRUE:
-            return True
-        if text.lower() in _FALSE:
-            return False
+        if text in (text.lower(), text.upper(), text.capitalize()):
+            if text.lower() in _TRUE:
+                return True
+            if text.lower() in _FALSE:
+                return False
         reason = f"Can't decode YAML scalar value: wanted true or false, found '{text[:40]}'"
         raise self._fault(reason, self.place(key, "value for", key))
 
@@ -76,16 +78,16 @@ class Values:
             raise self._fault("Value is not a sequence", context)
         found = []
         for item in node.items:
-            if not isinstance(item, Scalar):
+            if not isinstance(item, Scalar) or item.null:
                 place = context.inside(item.mark, "list item")
                 raise self._fault("sequence value is not scalar", place)
             found.append(item.text)
         return found
 
     def entry(self, key: str) -> Entry | None:
-        """A text or nested sequences of texts; None if it is not there."""
+        """A text or nested sequences of texts; None if it is not there, or null."""
         node = self.node.pairs.get(key)
-        if node is None:
+        if node is None or (isinstance(node, Scalar) and node.null):
             return None
         return self.entry_of(node, self.place(key, "value for", key))
 
@@ -113,3 +115,14 @@ class Values:
 
     def _fault(self, reason: str, context: Context) -> RulesFault:
         return RulesFault(Code.LOAD_ERR_YAML_VALIDATE, reason, context)
+
+
+def kind_of(node: Node) -> str:
+    """What a node is, for a message."""
+    match node:
+        case Scalar():
+            return f"'{node.text[:40]}'"
+        case Sequence():
+            return "a sequence"
+        case Mapping():
+            return "a mapping"

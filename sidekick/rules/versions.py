@@ -10,12 +10,12 @@ ENGINE_VERSION = "0.62.0"
 PLUGINS = {"container": "0.4.4", "k8saudit": "0.18.0", "json": "0.7.4"}
 """Whose fields and events we have ourselves, with the version that they are like."""
 
-_VERSION = re.compile(r"([0-9]{1,9})\.([0-9]{1,9})\.([0-9]{1,9})(?:[-+].*)?", re.DOTALL)
+_VERSION = re.compile(r"([0-9]{1,9})\.([0-9]{1,9})\.([0-9]{1,9})(?![0-9])")
 
 
 def parse_version(text: str) -> tuple[int, int, int] | None:
-    """The three numbers of "x.y.z"; None for anything else."""
-    match = _VERSION.fullmatch(text)
+    """The three numbers that a text begins with, as in "1.2.3-rc1"; None for anything else."""
+    match = _VERSION.match(text)
     return (int(match[1]), int(match[2]), int(match[3])) if match else None
 
 

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from sidekick.rules.ast import Check, Field, Transform, Value, Values, walk
 from sidekick.rules.event_types import TypeSet
 from sidekick.rules.fields import FieldRegistry
+from sidekick.rules.findings import Code
 from sidekick.rules.parser import TRANSFORMERS
 
 MANY_TYPES = 100
@@ -26,14 +27,25 @@ def event_type_warning(types: TypeSet) -> str:
     count = len(types.known())
     if 0 < count <= MANY_TYPES:
         return ""
-    many = "no evt.type at all" if not count else f"too many evt.type values ({count})"
+    if not count:
+        return "Rule matches no evt.type at all: no event can satisfy all that it asks of evt.type"
     return (
-        f"Rule matches {many}. Each event has to be tried against it; restrict it as in "
-        "'evt.type in (execve, execveat)'"
+        "Rule matches too many evt.type values. This has a significant performance penalty. "
+        "Restrict it as in 'evt.type in (execve, execveat)'"
     )
 
 
-def unsafe_comparison(check: Check) -> str:
+def condition_warnings(check: Check, fields: FieldRegistry) -> Iterator[tuple[Code, str]]:
+    """What is doubtful about a check."""
+    if reason := _unsafe_comparison(check):
+        yield Code.LOAD_UNSAFE_NA_CHECK, reason
+    for reason in _misused_constants(check, fields):
+        yield Code.LOAD_COMPILE_CONDITION, reason
+    if key := _deprecated_field(check):
+        yield Code.LOAD_DEPRECATED_ITEM, f"field '{key}' is deprecated"
+
+
+def _unsafe_comparison(check: Check) -> str:
     """Why comparing a field of an audit event with <NA> is no test for its absence."""
     left = check.left
     if not (isinstance(left, Field) and left.name.startswith(_UNSAFE)):
@@ -43,16 +55,16 @@ def unsafe_comparison(check: Check) -> str:
     return f"'{left.key}' never is <NA>: it is absent then. Write '{left.key} exists' instead"
 
 
-def misused_constants(check: Check, fields: FieldRegistry) -> Iterator[str]:
+def _misused_constants(check: Check, fields: FieldRegistry) -> Iterator[str]:
     """Constants that look like something else."""
     for text in _texts(check):
-        field = _FIELD.fullmatch(text)
+        field = _FIELD.fullmatch(text.strip())
         if field and "." in text and fields.kind(field[1]):
             yield (
                 f"'{text}' may be a valid field misused as a const string value; to compare with "
-                f"the field write val({text})"
+                f"the field write val({text.strip()})"
             )
-        elif _CALL.fullmatch(text):
+        elif _CALL.fullmatch(text.strip()):
             yield (
                 f"'{text[:80]}' may be a valid field transformer misused as a const string value"
             )
@@ -63,7 +75,7 @@ def misused_constants(check: Check, fields: FieldRegistry) -> Iterator[str]:
             )
 
 
-def deprecated_field(check: Check) -> str:
+def _deprecated_field(check: Check) -> str:
     """A field of a check that will go, as its key; "" if there is none."""
     for operand in (check.left, check.right):
         if isinstance(operand, Field | Transform):

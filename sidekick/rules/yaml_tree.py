@@ -1,8 +1,8 @@
 """YAML as a tree of texts with their places: no type is guessed, no alias is copied.
 
 Rule files have scalars only of text: ``yes``, ``1.0`` and ``0x10`` mean what the key that they
-stand under makes of them. An alias is the node itself, so a bomb of aliases costs nothing to read;
-whoever walks a tree has to bound the walk.
+stand under makes of them. An alias is the node itself; what all aliases stand for is bounded, so
+that whoever walks the tree does no more than a few times the work that the file is long.
 """
 
 from __future__ import annotations
@@ -17,6 +17,8 @@ from sidekick.errors import SidekickError
 
 NODES_LIMIT = 2_000_000
 DEPTH_LIMIT = 100
+ALIASED_LIMIT = 4 * 1024 * 1024
+"""Characters that all aliases of a file may stand for."""
 
 
 class Mark(NamedTuple):
@@ -89,9 +91,13 @@ class _Reader:
         self._events = events
         self._anchors: dict[str, Node] = {}
         self._found: list[Node] = []
-        self._open: list[tuple[Sequence | Mapping, str | None]] = []
+        # Of each open collection: its key in the one around it, its anchor, the weight before it.
+        self._open: list[tuple[Sequence | Mapping, str | None, str | None, int]] = []
         self._key: Scalar | None = None
         self._count = 0
+        self._weight = 0
+        self._aliased = 0
+        self._weights: dict[str, int] = {}
 
     def read(self) -> list[Node]:
         for event in self._events:
@@ -109,12 +115,19 @@ class _Reader:
                     self._alias(event)
                 case yaml.DocumentStartEvent():
                     self._anchors.clear()
+                    self._weights.clear()
         return self._found
 
     def _alias(self, event: yaml.AliasEvent) -> None:
         node = self._anchors.get(event.anchor or "")
-        if node is None or any(node is opened for opened, _ in self._open):
+        if node is None or any(node is opened[0] for opened in self._open):
             raise BadYaml(f"undefined alias '{event.anchor}'", _mark(event))
+        weight = self._weights[event.anchor or ""]
+        self._weight += weight
+        self._aliased += weight
+        if self._aliased > ALIASED_LIMIT:
+            reason = f"the aliases stand for more than {ALIASED_LIMIT} characters"
+            raise BadYaml(reason, _mark(event))
         self._take(node, None)
 
     def _start(self, node: Sequence | Mapping, event: yaml.CollectionStartEvent) -> None:
@@ -123,14 +136,16 @@ class _Reader:
         if event.anchor:
             self._anchors[event.anchor] = node
         key, self._key = self._key, None
-        self._open.append((node, key.text if key else None))
+        self._open.append((node, key.text if key else None, event.anchor, self._weight))
         if key:
             parent = self._open[-2][0]
             assert isinstance(parent, Mapping)
             parent.marks.setdefault(key.text, key.mark)
 
     def _end(self) -> None:
-        node, key = self._open.pop()
+        node, key, anchor, weight = self._open.pop()
+        if anchor:
+            self._weights[anchor] = self._weight - weight + 1
         if key is not None:
             parent = self._open[-1][0]
             assert isinstance(parent, Mapping)
@@ -142,8 +157,10 @@ class _Reader:
         self._count += 1
         if self._count > NODES_LIMIT:
             raise BadYaml(f"more than {NODES_LIMIT} values", node.mark)
+        self._weight += len(node.text) + 1 if isinstance(node, Scalar) else 1
         if anchor:
             self._anchors[anchor] = node
+            self._weights[anchor] = len(node.text) + 1 if isinstance(node, Scalar) else 1
         self._place(node)
 
     def _place(self, node: Node) -> None:
@@ -156,7 +173,7 @@ class _Reader:
             parent.items.append(node)
         elif self._key is None:
             # A key that is no text names nothing that we know; its value is dropped with it.
-            self._key = node if isinstance(node, Scalar) else Scalar("\0", node.mark)
+            self._key = node if isinstance(node, Scalar) else Scalar("?", node.mark)
         else:
             key, self._key = self._key, None
             parent.pairs.setdefault(key.text, node)
