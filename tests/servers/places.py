@@ -15,11 +15,15 @@ from pathlib import Path
 KAFKA = "3.9.1"
 ELASTICSEARCH = "8.17.0"
 SEAWEEDFS = "4.48"
+HELM = "3.22.0"
+GO = "1.26.6"
+"""The Go that is fetched where there is none; of those that are there, ``_GO_OLDEST`` will do."""
 
 UNPACKED = "unpacked-2"
 """Ends the name of an unpacked package's folder; count on when the installer makes it otherwise."""
 
 _JAVA_OLDEST, _JAVA_NEWEST = 17, 24
+_GO_OLDEST = (1, 26)
 _SYSTEM = ("/usr/local/bin", "/usr/bin", "/usr/local/sbin", "/usr/sbin", "/sbin")
 
 
@@ -42,6 +46,16 @@ def elasticsearch() -> Path:
 def seaweedfs() -> Path:
     """The folder of SeaweedFS, an S3 server: ``bin/weed``."""
     return cache_dir() / f"seaweedfs-{SEAWEEDFS}"
+
+
+def helm() -> Path:
+    """The folder of Helm: ``bin/helm``."""
+    return cache_dir() / f"helm-{HELM}"
+
+
+def fetched_go() -> Path:
+    """The folder of a Go of our own, for machines without one: ``bin/go``."""
+    return cache_dir() / f"go-{GO}"
 
 
 def unpacked(package: str) -> Path:
@@ -67,6 +81,24 @@ def java() -> Path | None:
         if _JAVA_OLDEST <= _java_version(candidate) <= _JAVA_NEWEST:
             return candidate.resolve()
     return None
+
+
+@cache
+def go() -> Path | None:
+    """A Go that builds what the tests need, None if there is none."""
+    on_path = shutil.which("go")
+    candidates = [Path(on_path)] if on_path else []
+    candidates += [Path("/usr/local/go/bin/go"), fetched_go() / "bin" / "go"]
+    return next((found for found in candidates if _go_version(found) >= _GO_OLDEST), None)
+
+
+def _go_version(go: Path) -> tuple[int, ...]:
+    try:
+        told = subprocess.run([go, "version"], capture_output=True, text=True, timeout=30).stdout
+    except OSError:
+        return ()
+    found = re.search(r"go(\d+)\.(\d+)", told)
+    return (int(found[1]), int(found[2])) if found else ()
 
 
 def _java_version(java: Path) -> int:
