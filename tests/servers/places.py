@@ -21,6 +21,7 @@ GO = "1.26.6"
 
 UNPACKED = "unpacked-2"
 """Ends the name of an unpacked package's folder; count on when the installer makes it otherwise."""
+KUBERNETES = "1.34.2"
 
 _JAVA_OLDEST, _JAVA_NEWEST = 17, 24
 _GO_OLDEST = (1, 26)
@@ -56,6 +57,11 @@ def helm() -> Path:
 def fetched_go() -> Path:
     """The folder of a Go of our own, for machines without one: ``bin/go``."""
     return cache_dir() / f"go-{GO}"
+
+
+def kube_apiserver() -> Path:
+    """The folder of the Kubernetes API server: ``bin/kube-apiserver``."""
+    return cache_dir() / f"kube-apiserver-{KUBERNETES}"
 
 
 def unpacked(package: str) -> Path:

@@ -13,6 +13,7 @@ import pytest
 
 from tests.servers.elasticsearch import Elasticsearch, elasticsearch
 from tests.servers.kafka import Kafka, kafka
+from tests.servers.kubernetes import Kubernetes, kubernetes
 from tests.servers.process import NotStarted
 from tests.servers.prometheus import Prometheus, prometheus
 from tests.servers.s3 import ACCESS_KEY, S3, SECRET_KEY, s3
@@ -55,6 +56,10 @@ class Servers:
     def prometheus(self) -> Prometheus:
         """A Prometheus; ``.scrape("127.0.0.1:2801")`` names what it shall scrape."""
         return self._server(prometheus)
+
+    def kubernetes(self) -> Kubernetes:
+        """A Kubernetes API server without nodes and controllers."""
+        return self._server(kubernetes)
 
     def stop(self) -> None:
         """Kill all that were started."""

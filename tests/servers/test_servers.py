@@ -15,6 +15,7 @@ import pytest
 
 from tests.servers.elasticsearch import Elasticsearch
 from tests.servers.kafka import Kafka
+from tests.servers.kubernetes import Kubernetes
 from tests.servers.process import NotStarted, answers, free_ports, running
 from tests.servers.prometheus import Prometheus
 from tests.servers.s3 import S3
@@ -79,6 +80,16 @@ async def test_prometheus_scrapes_the_page_it_is_told_of(prometheus_server: Prom
                 await asyncio.sleep(0.1)
 
     assert found[0]["value"][1] == "42"
+
+
+def test_kubernetes_keeps_an_object_and_knows_who_may(kubernetes_server: Kubernetes) -> None:
+    namespace = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "servers"}}
+
+    assert kubernetes_server.call("POST", "/api/v1/namespaces", namespace, user="alice")[0] == 403
+    assert kubernetes_server.call("POST", "/api/v1/namespaces", namespace)[0] == 201
+
+    status, found = kubernetes_server.call("GET", "/api/v1/namespaces/servers")
+    assert (status, found["metadata"]["name"]) == (200, "servers")
 
 
 @contextmanager
