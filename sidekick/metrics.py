@@ -6,7 +6,7 @@ from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 from itertools import accumulate
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector
 from prometheus_client.metrics_core import HistogramMetricFamily
 from prometheus_client.registry import Collector
 from prometheus_client.samples import Exemplar
@@ -14,6 +14,8 @@ from prometheus_client.utils import floatToGoString
 
 REGISTRY = CollectorRegistry()
 OTHER = "other"
+
+ProcessCollector(registry=REGISTRY)
 
 received = Counter(
     "sidekick_alerts_received",
@@ -32,6 +34,18 @@ alerts = Counter(
     "sidekick_alerts",
     "Alerts committed to the log, by Falco's source, priority and rule.",
     ["source", "priority", "rule"],
+    registry=REGISTRY,
+)
+namespace_alerts = Counter(
+    "sidekick_namespace_alerts",
+    "Alerts committed to the log that name a Kubernetes namespace, by it and their priority.",
+    ["namespace", "priority"],
+    registry=REGISTRY,
+)
+node_seen = Gauge(
+    "sidekick_node_last_seen_timestamp_seconds",
+    "When a node (its hostname) last sent an alert or a heartbeat: Falco's metrics snapshot.",
+    ["node", "kind"],
     registry=REGISTRY,
 )
 assessed = Counter(

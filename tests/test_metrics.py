@@ -11,7 +11,10 @@ from prometheus_client.openmetrics import exposition as openmetrics
 import sidekick
 from sidekick import metrics
 
-BOUNDED = {"source", "status", "reason", "priority", "rule", "kind", "place", "lane"}
+BOUNDED = {
+    *("source", "status", "reason", "priority", "rule", "kind", "place", "lane"),
+    *("namespace", "node"),
+}
 
 
 @given(st.integers(0, 5), st.lists(st.text(max_size=3), max_size=60))

@@ -7,12 +7,12 @@ import logging
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 from sidekick import document, metrics
 from sidekick.errors import Shed
 from sidekick.hub.archive import Archive
 from sidekick.hub.config import LogConfig
+from sidekick.hub.counts import AlertCounts
 from sidekick.hub.desk import Desk
 from sidekick.hub.ids import id_maker
 from sidekick.hub.lane import Lane
@@ -20,7 +20,7 @@ from sidekick.hub.lanes import Lanes
 from sidekick.hub.spool import Row, Spool, Statement
 from sidekick.hub.state import Pipeline, restore, snapshot
 from sidekick.hub.writer import Writer
-from sidekick.model import Alert, Assessment, Envelope, Outcome, Priority
+from sidekick.model import Alert, Assessment, Envelope, Outcome
 from sidekick.sinks import SinkConfig
 from sidekick.sources import Answer
 
@@ -30,7 +30,6 @@ _SNAPSHOT_SECS = 5.0
 _TICK_SECS = 1.0
 _QUARANTINED_BYTES = 4096
 _STATEMENTS_WAIT = 2000
-_RULES_COUNTED = 500
 
 
 class _Kept:
@@ -67,10 +66,8 @@ class Hub:
             self._archive, self._writer, self.lanes, lambda: self.process.silences, self._snapshot
         )
         self._watchers = self.desk.watchers
-        self._counters: dict[tuple[str, Priority, str], Any] = {}
-        self._kinds: dict[str, Any] = {}
+        self._counts = AlertCounts()
         self._faults_told = 0
-        self._bounded = metrics.Bounded(_RULES_COUNTED)
         self._shed_before = 0
         self._ticker: asyncio.Task[None] | None = None
         self.started_ns = time.time_ns()
@@ -229,25 +226,11 @@ class Hub:
             for lane in one.lanes:
                 lane.push(one.envelope)
             touched.update(one.lanes)
-            self._count(one.alert, one.kind)
+            self._counts.add(one.alert, one.kind, one.envelope.received_ns)
         for lane in touched:
             lane.pump()
         for watcher in self._watchers:
             watcher.put([one.envelope.body for one in kept])
-
-    def _count(self, alert: Alert, kind: str) -> None:
-        key = (alert.source, alert.priority, alert.rule)
-        counter = self._counters.get(key)
-        if counter is None:
-            rule, source = self._bounded(alert.rule), self._bounded(alert.source)
-            counter = metrics.alerts.labels(source, alert.priority.label, rule)
-            if len(self._counters) < 8 * _RULES_COUNTED:
-                self._counters[key] = counter
-        counter.inc()
-        counted = self._kinds.get(kind)
-        if counted is None:
-            counted = self._kinds[kind] = metrics.assessed.labels(kind)
-        counted.inc()
 
     # -- the pipeline's state ----------------------------------------------------------------
 
@@ -265,6 +248,7 @@ class Hub:
                 for lane in list(self.lanes.values()):
                     await lane.trim_dead()
                 self._lanes.set_gauges()
+                self._counts.set_gauges()
                 self._tell_faults()
                 if time.monotonic() - last_snapshot >= _SNAPSHOT_SECS:
                     self._snapshot()

@@ -1,0 +1,72 @@
+"""What the metrics tell of committed alerts: how many, of which kind, from where, and when last."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sidekick import metrics
+from sidekick.model import Alert, Priority
+
+RULES_LIMIT = 500
+"""Rules, and as many sources, that are told apart."""
+NODES_LIMIT = 2000
+NAMESPACES_LIMIT = 300
+
+_NAMESPACE_FIELDS = ("k8s.ns.name", "ka.target.namespace")
+_HEARTBEAT = "Falco internal: metrics snapshot"
+"""The rule of what a Falco sends at every interval of its setting `metrics.interval`."""
+
+
+class AlertCounts:
+    """Counts each committed alert; the metrics' children are looked up once per label set."""
+
+    def __init__(self) -> None:
+        self._rule = metrics.Bounded(RULES_LIMIT)
+        self._source = metrics.Bounded(RULES_LIMIT)
+        self._namespace = metrics.Bounded(NAMESPACES_LIMIT)
+        self._node = metrics.Bounded(NODES_LIMIT)
+        self._by_rule: dict[tuple[str, Priority, str], Any] = {}
+        self._by_kind: dict[str, Any] = {}
+        self._by_namespace: dict[tuple[Any, Priority], Any] = {}
+        self._seen_ns: dict[tuple[str, bool], int] = {}
+
+    def add(self, alert: Alert, kind: str, now_ns: int) -> None:
+        """Count one; a digest is none of a node's alerts, it only tells of them."""
+        key = (alert.source, alert.priority, alert.rule)
+        (self._by_rule.get(key) or self._of_rule(key)).inc()
+        (self._by_kind.get(kind) or self._of_kind(kind)).inc()
+        for field in _NAMESPACE_FIELDS:
+            namespace = alert.fields.get(field)
+            if namespace and isinstance(namespace, str):
+                where = (namespace, alert.priority)
+                (self._by_namespace.get(where) or self._of_namespace(where)).inc()
+                break
+        if alert.hostname and kind != "digest":
+            self._seen_ns[self._node(alert.hostname), alert.rule == _HEARTBEAT] = now_ns
+
+    def set_gauges(self) -> None:
+        """Bring the times of the nodes into the metrics."""
+        for (node, is_heartbeat), seen_ns in self._seen_ns.items():
+            kind = "heartbeat" if is_heartbeat else "alert"
+            metrics.node_seen.labels(node, kind).set(seen_ns / 1e9)
+        self._seen_ns.clear()
+
+    def _of_rule(self, key: tuple[str, Priority, str]) -> Any:
+        source, priority, rule = key
+        labels = self._source(source), priority.label, self._rule(rule)
+        return _kept(self._by_rule, key, metrics.alerts.labels(*labels), 8 * RULES_LIMIT)
+
+    def _of_kind(self, kind: str) -> Any:
+        return _kept(self._by_kind, kind, metrics.assessed.labels(kind), 16)
+
+    def _of_namespace(self, key: tuple[str, Priority]) -> Any:
+        namespace, priority = key
+        child = metrics.namespace_alerts.labels(self._namespace(namespace), priority.label)
+        return _kept(self._by_namespace, key, child, 8 * NAMESPACES_LIMIT)
+
+
+def _kept(children: dict[Any, Any], key: Any, child: Any, limit: int) -> Any:
+    """The child, remembered while there is room: senders choose the keys."""
+    if len(children) < limit:
+        children[key] = child
+    return child

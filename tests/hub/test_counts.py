@@ -1,0 +1,102 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from prometheus_client import Counter, Gauge
+
+from sidekick import metrics
+from sidekick.hub import counts
+from sidekick.hub.counts import AlertCounts
+from sidekick.model import Alert, Priority
+
+SECOND = 1_000_000_000
+
+
+def alert(rule: str = "Shell", hostname: str = "", **fields: Any) -> Alert:
+    named = {key.replace("_", "."): value for key, value in fields.items()}
+    return Alert(
+        rule=rule,
+        priority=Priority.CRITICAL,
+        source="syscall",
+        time="2026-01-02T03:04:05Z",
+        time_ns=0,
+        fields=named,
+        fields_json=b"{}",
+        hostname=hostname,
+    )
+
+
+def values(metric: Counter | Gauge, **labels: str) -> list[float]:
+    """The values of the series that have these labels."""
+    return [
+        sample.value
+        for family in metric.collect()
+        for sample in family.samples
+        if labels.items() <= sample.labels.items() and not sample.name.endswith("_created")
+    ]
+
+
+def test_an_alert_counts_for_its_rule_its_kind_and_its_namespace() -> None:
+    counted = AlertCounts()
+    for _ in range(2):
+        counted.add(alert("Counted twice", k8s_ns_name="counted"), "first", 0)
+
+    rule = values(metrics.alerts, rule="Counted twice", priority="Critical", source="syscall")
+    assert rule == [2.0]
+    assert values(metrics.namespace_alerts, namespace="counted", priority="Critical") == [2.0]
+
+
+def test_an_audit_alert_counts_for_the_namespace_of_its_object() -> None:
+    AlertCounts().add(alert(ka_target_namespace="audited"), "first", 0)
+
+    assert values(metrics.namespace_alerts, namespace="audited") == [1.0]
+
+
+@pytest.mark.parametrize("value", [None, "", 7, ["a"], {"a": 1}])
+def test_what_is_no_name_is_no_namespace(value: object) -> None:
+    before = values(metrics.namespace_alerts)
+    AlertCounts().add(alert(k8s_ns_name=value), "first", 0)
+
+    assert values(metrics.namespace_alerts) == before
+
+
+def test_a_node_was_seen_when_its_last_alert_came() -> None:
+    counted = AlertCounts()
+    counted.add(alert(hostname="seen"), "first", 5 * SECOND)
+    counted.add(alert(hostname="seen"), "repeat", 9 * SECOND)
+    counted.add(alert(hostname="seen"), "digest", 99 * SECOND)  # of alerts of long ago
+    assert values(metrics.node_seen, node="seen") == []
+    counted.set_gauges()
+
+    assert values(metrics.node_seen, node="seen") == [9.0]
+
+
+def test_a_heartbeat_is_told_from_an_alert() -> None:
+    counted = AlertCounts()
+    counted.add(alert(hostname="beating"), "first", 5 * SECOND)
+    counted.add(alert("Falco internal: metrics snapshot", "beating"), "first", 6 * SECOND)
+    counted.set_gauges()
+
+    assert values(metrics.node_seen, node="beating", kind="alert") == [5.0]
+    assert values(metrics.node_seen, node="beating", kind="heartbeat") == [6.0]
+
+
+def test_whatever_senders_write_the_series_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    for limit in ("RULES_LIMIT", "NODES_LIMIT", "NAMESPACES_LIMIT"):
+        monkeypatch.setattr(counts, limit, 5)
+    counted = AlertCounts()
+    for number in range(100):
+        made_up = f"made up {number}"
+        counted.add(alert(made_up, made_up, k8s_ns_name=made_up), "first", SECOND)
+    counted.set_gauges()
+
+    for metric, label in (
+        (metrics.alerts, "rule"),
+        (metrics.namespace_alerts, "namespace"),
+        (metrics.node_seen, "node"),
+    ):
+        names = {s.labels[label] for family in metric.collect() for s in family.samples}
+        assert len({name for name in names if name.startswith("made up")}) == 5, label
+        assert metrics.OTHER in names, label
+    assert len(counted._by_rule) <= 8 * 5
