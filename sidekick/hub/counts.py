@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from sidekick import metrics
-from sidekick.model import Alert, Priority
+from sidekick.model import Alert, Assessment, Priority
 
 RULES_LIMIT = 500
 """Rules, and as many sources, that are told apart."""
@@ -30,8 +30,11 @@ class AlertCounts:
         self._by_namespace: dict[tuple[Any, Priority], Any] = {}
         self._seen_ns: dict[tuple[str, bool], int] = {}
 
-    def add(self, alert: Alert, kind: str, now_ns: int) -> None:
+    def add(self, alert: Alert, assessment: Assessment, now_ns: int) -> None:
         """Count one; a digest is none of a node's alerts, it only tells of them."""
+        kind = assessment.kind
+        if assessment.silenced_by:
+            metrics.silenced.inc()
         key = (alert.source, alert.priority, alert.rule)
         (self._by_rule.get(key) or self._of_rule(key)).inc()
         (self._by_kind.get(kind) or self._of_kind(kind)).inc()

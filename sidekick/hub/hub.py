@@ -35,14 +35,14 @@ _STATEMENTS_WAIT = 2000
 class _Kept:
     """A committed alert on its way from the writer to the lanes."""
 
-    __slots__ = ("alert", "envelope", "kind", "lanes")
+    __slots__ = ("alert", "assessment", "envelope", "lanes")
 
     def __init__(
-        self, envelope: Envelope, alert: Alert, kind: str, lanes: tuple[Lane, ...]
+        self, envelope: Envelope, alert: Alert, assessment: Assessment, lanes: tuple[Lane, ...]
     ) -> None:
         self.envelope = envelope
         self.alert = alert
-        self.kind = kind
+        self.assessment = assessment
         self.lanes = lanes
 
 
@@ -210,7 +210,7 @@ class Hub:
         priority, fingerprint = alert.priority, assessment.fingerprint
         rows.append((seq, now_ns, alert.time_ns, priority, mask, fingerprint, body))
         envelope = Envelope(seq, uuid, priority, alert.time_ns, fingerprint, body, now_ns)
-        kept.append(_Kept(envelope, alert, assessment.kind, lanes))
+        kept.append(_Kept(envelope, alert, assessment, lanes))
         return len(body)
 
     def _route(self, names: tuple[str, ...]) -> tuple[int, tuple[Lane, ...]]:
@@ -226,7 +226,7 @@ class Hub:
             for lane in one.lanes:
                 lane.push(one.envelope)
             touched.update(one.lanes)
-            self._counts.add(one.alert, one.kind, one.envelope.received_ns)
+            self._counts.add(one.alert, one.assessment, one.envelope.received_ns)
         for lane in touched:
             lane.pump()
         for watcher in self._watchers:

@@ -8,8 +8,9 @@ from prometheus_client import Counter, Gauge
 from sidekick import metrics
 from sidekick.hub import counts
 from sidekick.hub.counts import AlertCounts
-from sidekick.model import Alert, Priority
+from sidekick.model import Alert, Assessment, Priority
 
+FIRST, REPEAT, DIGEST = (Assessment(fingerprint="f", kind=k) for k in ("first", "repeat", "digest"))
 SECOND = 1_000_000_000
 
 
@@ -40,15 +41,23 @@ def values(metric: Counter | Gauge, **labels: str) -> list[float]:
 def test_an_alert_counts_for_its_rule_its_kind_and_its_namespace() -> None:
     counted = AlertCounts()
     for _ in range(2):
-        counted.add(alert("Counted twice", k8s_ns_name="counted"), "first", 0)
+        counted.add(alert("Counted twice", k8s_ns_name="counted"), FIRST, 0)
 
     rule = values(metrics.alerts, rule="Counted twice", priority="Critical", source="syscall")
     assert rule == [2.0]
     assert values(metrics.namespace_alerts, namespace="counted", priority="Critical") == [2.0]
 
 
+def test_what_a_silence_held_back_is_counted() -> None:
+    (before,) = values(metrics.silenced)
+    AlertCounts().add(alert(), Assessment(fingerprint="f", silenced_by="node-upgrades"), 0)
+    AlertCounts().add(alert(), FIRST, 0)
+
+    assert values(metrics.silenced) == [before + 1]
+
+
 def test_an_audit_alert_counts_for_the_namespace_of_its_object() -> None:
-    AlertCounts().add(alert(ka_target_namespace="audited"), "first", 0)
+    AlertCounts().add(alert(ka_target_namespace="audited"), FIRST, 0)
 
     assert values(metrics.namespace_alerts, namespace="audited") == [1.0]
 
@@ -56,16 +65,16 @@ def test_an_audit_alert_counts_for_the_namespace_of_its_object() -> None:
 @pytest.mark.parametrize("value", [None, "", 7, ["a"], {"a": 1}])
 def test_what_is_no_name_is_no_namespace(value: object) -> None:
     before = values(metrics.namespace_alerts)
-    AlertCounts().add(alert(k8s_ns_name=value), "first", 0)
+    AlertCounts().add(alert(k8s_ns_name=value), FIRST, 0)
 
     assert values(metrics.namespace_alerts) == before
 
 
 def test_a_node_was_seen_when_its_last_alert_came() -> None:
     counted = AlertCounts()
-    counted.add(alert(hostname="seen"), "first", 5 * SECOND)
-    counted.add(alert(hostname="seen"), "repeat", 9 * SECOND)
-    counted.add(alert(hostname="seen"), "digest", 99 * SECOND)  # of alerts of long ago
+    counted.add(alert(hostname="seen"), FIRST, 5 * SECOND)
+    counted.add(alert(hostname="seen"), REPEAT, 9 * SECOND)
+    counted.add(alert(hostname="seen"), DIGEST, 99 * SECOND)  # of alerts of long ago
     assert values(metrics.node_seen, node="seen") == []
     counted.set_gauges()
 
@@ -74,8 +83,8 @@ def test_a_node_was_seen_when_its_last_alert_came() -> None:
 
 def test_a_heartbeat_is_told_from_an_alert() -> None:
     counted = AlertCounts()
-    counted.add(alert(hostname="beating"), "first", 5 * SECOND)
-    counted.add(alert("Falco internal: metrics snapshot", "beating"), "first", 6 * SECOND)
+    counted.add(alert(hostname="beating"), FIRST, 5 * SECOND)
+    counted.add(alert("Falco internal: metrics snapshot", "beating"), FIRST, 6 * SECOND)
     counted.set_gauges()
 
     assert values(metrics.node_seen, node="beating", kind="alert") == [5.0]
@@ -88,7 +97,7 @@ def test_whatever_senders_write_the_series_are_bounded(monkeypatch: pytest.Monke
     counted = AlertCounts()
     for number in range(100):
         made_up = f"made up {number}"
-        counted.add(alert(made_up, made_up, k8s_ns_name=made_up), "first", SECOND)
+        counted.add(alert(made_up, made_up, k8s_ns_name=made_up), FIRST, SECOND)
     counted.set_gauges()
 
     for metric, label in (
