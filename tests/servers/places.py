@@ -72,6 +72,7 @@ def unpacked(package: str) -> Path:
 def program(name: str) -> Path | None:
     """The program of that name: the system's, else one that the installer unpacked."""
     own = [str(path) for path in cache_dir().glob(f"*-{UNPACKED}/bin")]
+    own += [str(path) for path in cache_dir().glob(f"*-{UNPACKED}/usr/bin")]
     path = os.pathsep.join([os.environ.get("PATH", ""), *_SYSTEM, *own])
     found = shutil.which(name, path=path)
     return Path(found) if found else None
