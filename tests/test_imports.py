@@ -32,6 +32,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "sources": DATA
     | {"kafka", "listener", "metrics", "sinks"},  # of the sinks, how TLS is configured
     "listener": DATA,
+    "sensor": DATA | {"ebpf", "rules", "metrics"},
     "hub": DATA | {"rules", "pipeline", "sinks", "sources", "metrics"},
     "web": DATA | {"hub", "listener", "metrics", "sources"},
     "settings": EVERYTHING,

@@ -1,0 +1,1 @@
+"""Watches the kernel: records become events, events are matched, matches become alerts."""

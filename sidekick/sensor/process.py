@@ -1,0 +1,69 @@
+"""A process as the sensor remembers it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from sidekick.sensor.record import text_of
+
+
+@dataclass(slots=True)
+class Process:
+    """What was known of a process when it was last heard of.
+
+    ``argv`` and ``env`` are its argument vector and environment, with a NUL between the parts, None
+    if nobody knows them. ``start_ns`` is when it was made, in ns since the machine started; with
+    ``pid`` it names the process for good. ``exact`` tells whether it is to the nanosecond.
+    """
+
+    pid: int
+    start_ns: int
+    ppid: int = 0
+    exact: bool = True
+    comm: str = ""
+    argv: bytes | None = None
+    env: bytes | None = None
+    exepath: str | None = None
+    cwd: str | None = None
+    tty: int = 0
+    sid: int = 0
+    pgid: int = 0
+    vpid: int = 0
+    vpgid: int = 0
+    exe_ino: int = 0
+    exe_ctime_ns: int = 0
+    exe_mtime_ns: int = 0
+    exe_flags: int = 0
+    pidns_start_ns: int = 0
+    ended: bool = False
+    children: set[int] | None = None
+
+    @property
+    def exe(self) -> str | None:
+        """Its first argument, which is what it was called by."""
+        return None if self.argv is None else text_of(self.argv.partition(b"\0")[0])
+
+    @property
+    def args(self) -> str | None:
+        """All but the first argument, with a blank between them."""
+        if self.argv is None:
+            return None
+        return text_of(self.argv.partition(b"\0")[2].replace(b"\0", b" "))
+
+    @property
+    def cmdline(self) -> str:
+        """Its name, then its arguments."""
+        args = self.args
+        return f"{self.comm} {args}" if args else self.comm
+
+    def variable(self, name: str) -> str | None:
+        """A variable of its environment."""
+        start = name.encode() + b"="
+        for part in (self.env or b"").split(b"\0"):
+            if part.startswith(start):
+                return text_of(part[len(start) :])
+        return None
+
+    def forked(self, pid: int, start_ns: int) -> Process:
+        """Its child, which has everything of it at first."""
+        return replace(self, pid=pid, start_ns=start_ns, ppid=self.pid, children=None, ended=False)
