@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from sidekick.rules.fields import FieldRegistry
+from sidekick.rules.fields import FieldKind, FieldRegistry, FieldType
 from sidekick.rules.output import Output, compile_output
 from sidekick.rules.ruleset import Rule
 
@@ -19,6 +19,9 @@ SUGGESTED: Mapping[str, str] = {
     )
 }
 """By source: what Falco's container plugin suggests to print with every rule."""
+
+STATIC = "static."
+"""What the names of fields begin with that are the same for all events."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,13 +54,12 @@ class Appended:
     """A rule's output with all that is added to it.
 
     ``typed`` are the names of fields that are added with their values, ``formatted`` those whose
-    value is a text, ``fixed`` those that are the same for all events.
+    value is a text.
     """
 
     output: Output
     typed: tuple[tuple[str, Output], ...] = ()
     formatted: tuple[tuple[str, Output], ...] = ()
-    fixed: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def keys(self) -> frozenset[str]:
@@ -72,22 +74,25 @@ class Appended:
             fields[name] = output.format(record)[1].get(name)
         for name, output in self.formatted:
             fields[name] = output.format(record)[0]
-        fields.update(self.fixed)
         return text, fields
 
 
 class Appender:
-    """Adds to outputs; what several rules get is compiled once."""
+    """Adds to outputs; what several rules get is compiled once.
+
+    Static fields are fields as ``static.<name>``, and suggested for the rules of all sources.
+    """
 
     def __init__(
         self,
         additions: Sequence[AppendOutput],
-        static_fields: Mapping[str, str],
+        static_fields: Iterable[str],
         sources: Mapping[str, FieldRegistry],
     ) -> None:
         self._additions = additions
-        self._static_fields = static_fields
-        self._sources = sources
+        self._names = [f"{STATIC}{name}" for name in static_fields]
+        kinds = dict.fromkeys(self._names, FieldKind(FieldType.STRING))
+        self._sources = {name: registry.extended(kinds) for name, registry in sources.items()}
         self._compiled: dict[tuple[str, str], Output] = {}
 
     def append(self, rule: Rule) -> Appended:
@@ -97,22 +102,23 @@ class Appender:
         formatted: dict[str, Output] = {}
         for addition in self._additions:
             if addition.matches(rule):
-                for text in _texts(addition, rule.source):
+                for text in self._texts(addition, rule.source):
                     output = output.then(self._output(rule.source, text))
                 for name, text in addition.fields.items():
                     chosen = formatted if text else typed
                     chosen[name] = self._output(rule.source, text or f"%{name}")
-        return Appended(output, (*typed.items(),), (*formatted.items(),), self._static_fields)
+        return Appended(output, (*typed.items(),), (*formatted.items(),))
+
+    def _texts(self, addition: AppendOutput, source: str) -> Iterator[str]:
+        if addition.suggested:
+            if source in SUGGESTED:
+                yield SUGGESTED[source]
+            yield from (f"{name.replace('.', '_')}=%{name}" for name in self._names)
+        if addition.output:
+            yield addition.output
 
     def _output(self, source: str, text: str) -> Output:
         key = (source, text)
         if key not in self._compiled:
             self._compiled[key] = compile_output(text, self._sources[source])
         return self._compiled[key]
-
-
-def _texts(addition: AppendOutput, source: str) -> Iterator[str]:
-    if addition.suggested and source in SUGGESTED:
-        yield SUGGESTED[source]
-    if addition.output:
-        yield addition.output

@@ -8,10 +8,10 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from sidekick.model import Alert, Priority
-from sidekick.rules.append import Appender, AppendOutput
+from sidekick.rules.append import STATIC, Appender, AppendOutput
 from sidekick.rules.definitions import SYSCALL
 from sidekick.rules.event_types import NO_TYPES, TypeSet
-from sidekick.rules.matcher import Match, make_matcher
+from sidekick.rules.matcher import TYPE, Match, make_matcher
 from sidekick.rules.report import Reporter
 from sidekick.rules.ruleset import Rule, RuleSet
 
@@ -57,6 +57,9 @@ class Engine:
         self._set = rules
         registries = {name: code.fields for name, code in rules.sources.items()}
         appender = Appender(config.append_output, config.static_fields, registries)
+        self._known = {f"{STATIC}{name}": text for name, text in config.static_fields.items()}
+        if config.hostname:
+            self._known["evt.hostname"] = config.hostname
         self._reporters = {
             rule.index: Reporter(rule, appender.append(rule), config.hostname, config.iso8601)
             for rule in self.rules
@@ -74,7 +77,9 @@ class Engine:
             found = self._one_by_one(source, type, record)
         if not found:
             return ()
-        return [self._reporters[index].report(type, record, time_ns) for index in found]
+        known = {**self._known, **_of_event(source, type, time_ns)}
+        seen = _Event(record, known)
+        return [self._reporters[index].report(seen, time_ns) for index in found]
 
     def types(self, source: str) -> TypeSet:
         """The event types that some rule of a source can match."""
@@ -111,7 +116,10 @@ class Engine:
         code = self._set.sources[source]
         roots = [(rule.index, rule.node) for rule in rules]
         every = self.config.matching == "all"
-        return make_matcher(self._set.graph, code.codes, code.names, roots, type, every=every)
+        known = {**self._known, "evt.source": source}
+        if type:
+            known[TYPE] = type
+        return make_matcher(self._set.graph, code.codes, code.names, roots, known, every=every)
 
     def _one_by_one(self, source: str, type: str, record: Mapping[str, Any]) -> Sequence[int]:
         """The same when a record holds what is no value of its field's type."""
@@ -124,6 +132,28 @@ class Engine:
             if found and self.config.matching == "first":
                 break
         return found
+
+
+class _Event(dict[str, Any]):
+    """A record with what is known of every event."""
+
+    def __init__(self, record: Mapping[str, Any], known: Mapping[str, Any]) -> None:
+        super().__init__(known)
+        self._record = record
+
+    def __missing__(self, key: str) -> Any:
+        return self._record[key]
+
+
+def _of_event(source: str, type: str, time_ns: int) -> Mapping[str, Any]:
+    seconds, fraction = divmod(time_ns, 1_000_000_000)
+    return {
+        TYPE: type or None,
+        "evt.source": source,
+        "evt.rawtime": time_ns,
+        "evt.rawtime.s": seconds,
+        "evt.rawtime.ns": fraction,
+    }
 
 
 def _no_rule(record: Mapping[str, Any]) -> Sequence[int]:

@@ -1,8 +1,8 @@
 """One straight function for all rules that an event of one type can match.
 
-What is known from the type is decided when the function is made: ``evt.type in (open, openat)`` is
-true or false, and whole macros vanish with it. What several rules ask is asked once an event: a
-shared condition is kept in a local variable from its first use on, and so are fields.
+What is known beforehand is decided when the function is made: with the type, ``evt.type in (open,
+openat)`` is true or false, and whole macros vanish with it. What several rules ask is asked once an
+event: a shared condition is kept in a local variable from its first use on, and so are fields.
 
     def match(r):
         m4 = None
@@ -28,6 +28,8 @@ from sidekick.rules.operators import MARK, Namespace, predicate
 
 Match = Callable[[Mapping[str, Any]], Sequence[int]]
 
+TYPE = "evt.type"
+
 _DEPTH = 30
 """Python takes about a hundred levels of parentheses; deeper conditions get variables inside."""
 
@@ -43,31 +45,31 @@ def make_matcher(
     codes: Mapping[int, str],
     names: Namespace,
     roots: Sequence[tuple[int, int]],
-    type_: str,
+    known: Mapping[str, str],
     *,
     every: bool,
 ) -> Match:
-    """The function for events of a type.
+    """The function for events with the same ``known`` fields: texts, ``evt.type`` among them.
 
     ``codes`` is the code of each check; ``roots`` are the numbers of rules, in the order in which
     they are tried, each with its node. The function takes a record, and gives the numbers of the
     rules that match: of the first one, or with ``every`` of all.
     """
-    plan = _Plan(graph, type_, [node for _, node in roots])
+    plan = _Plan(graph, known, [node for _, node in roots])
     writer = _Writer(plan, codes, names, every)
     for rule, node in roots:
         if plan.constant[node] is not False:
             writer.rule(rule, plan.same[node])
     scope: dict[str, Any] = names
-    exec(compile(writer.text(), f"<rules for {type_}>", "exec"), scope)
+    exec(compile(writer.text(), f"<rules for {known.get(TYPE)}>", "exec"), scope)
     found: Match = scope.pop("match")
     return found
 
 
 class _Plan:
-    """The graph as it is for one type: without what is constant there."""
+    """The graph without what is constant for events with known fields."""
 
-    def __init__(self, graph: Graph, type_: str, roots: Sequence[int]) -> None:
+    def __init__(self, graph: Graph, known: Mapping[str, str], roots: Sequence[int]) -> None:
         self.constant: dict[int, bool | None] = {}
         self.same: dict[int, int] = {}
         """The node that a node is equal to."""
@@ -77,17 +79,17 @@ class _Plan:
         self.uses: Counter[int] = Counter()
         self.words: dict[int, str] = {}
         for number in sorted(graph.inside(roots)):
-            self._add(number, graph.nodes[number], type_)
+            self._add(number, graph.nodes[number], known)
         self._count(roots)
 
-    def _add(self, number: int, key: Any, type_: str) -> None:
+    def _add(self, number: int, key: Any, known: Mapping[str, str]) -> None:
         self.same[number] = number
         self.children[number] = ()
         self.depth[number] = 0
         self.cost[number] = 1
         self.constant[number] = None
         if isinstance(key, Check):
-            self.constant[number] = _by_type(key, type_)
+            self.constant[number] = _constant(key, known)
             return
         word, inside = key
         if word == "not":
@@ -123,9 +125,9 @@ class _Plan:
                 stack.extend(self.children[number])
 
 
-def _by_type(check: Check, type_: str) -> bool | None:
-    """What a check is for every event of a type; None if that is not known."""
-    if not (isinstance(check.left, Field) and check.left.key == "evt.type"):
+def _constant(check: Check, known: Mapping[str, str]) -> bool | None:
+    """What a check is for every event with the known fields; None if that differs."""
+    if not isinstance(check.left, Field) or (value := known.get(check.left.key)) is None:
         return None
     match check.right:
         case None:
@@ -136,7 +138,7 @@ def _by_type(check: Check, type_: str) -> bool | None:
             pass
         case _:
             return None
-    return predicate(FieldType.STRING, check.operator, check.modifier, texts)(type_)
+    return predicate(FieldType.STRING, check.operator, check.modifier, texts)(value)
 
 
 class _Writer:

@@ -27,11 +27,10 @@ class Reporter:
         self._hostname = hostname
         self._stamp, self._time_key = (iso8601, "evt.time.iso8601") if iso else (clock, "evt.time")
 
-    def report(self, type: str, record: Mapping[str, Any], time_ns: int) -> Alert:
-        """The alert for an event."""
+    def report(self, event: Mapping[str, Any], time_ns: int) -> Alert:
+        """The alert for an event: its record, with what every event has."""
         rule = self._rule
-        seen = _Event(record, self._of_event(type, time_ns))
-        message, fields = self._output.format(seen)
+        message, fields = self._output.format(event)
         fields[self._time_key] = time_ns
         message = _printable(message)
         fields_json = _json(fields)
@@ -47,28 +46,6 @@ class Reporter:
             hostname=self._hostname,
             tags=rule.tags,
         )
-
-    def _of_event(self, type: str, time_ns: int) -> Mapping[str, Any]:
-        seconds, fraction = divmod(time_ns, 1_000_000_000)
-        known: dict[str, Any] = {"evt.hostname": self._hostname} if self._hostname else {}
-        return known | {
-            "evt.type": type,
-            "evt.source": self._rule.source,
-            "evt.rawtime": time_ns,
-            "evt.rawtime.s": seconds,
-            "evt.rawtime.ns": fraction,
-        }
-
-
-class _Event(dict[str, Any]):
-    """A record with what is known of every event."""
-
-    def __init__(self, record: Mapping[str, Any], known: Mapping[str, Any]) -> None:
-        super().__init__(known)
-        self._record = record
-
-    def __missing__(self, key: str) -> Any:
-        return self._record[key]
 
 
 def _json(fields: Mapping[str, Any]) -> bytes:
