@@ -27,6 +27,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "compat": DATA,
     "rules": {"model", "errors"},
     "rule_files": {"rules"},
+    "rule_packs": set(),
     "pipeline": DATA,
     "sinks": DATA | {"kafka"},
     "sources": DATA
