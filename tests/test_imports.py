@@ -14,13 +14,14 @@ import sidekick
 
 ROOT = Path(sidekick.__file__).parent
 EVERYTHING = {"*"}
-DATA = {"model", "errors", "section", "document"}
+DATA = {"model", "errors", "section", "document", "rfc3339"}
 
 MAY_IMPORT: dict[str, set[str]] = {
     "model": set(),
     "errors": set(),
     "section": set(),
     "document": {"model"},
+    "rfc3339": set(),
     "metrics": set(),
     "logs": {"section"},
     "kafka": DATA | {"sinks"},
@@ -29,6 +30,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "rule_files": {"rules"},
     "rule_packs": set(),
     "pipeline": DATA,
+    "audit": DATA,
     "sinks": DATA | {"kafka"},
     "sources": DATA
     | {"kafka", "listener", "metrics", "sinks"},  # of the sinks, how TLS is configured
@@ -112,7 +114,7 @@ def test_only_those_that_put_parts_together_know_the_settings_and_the_app(path: 
 
 
 @pytest.mark.parametrize(
-    "path", [p for p in MODULES if _name(p).startswith(("rules", "pipeline"))], ids=_name
+    "path", [p for p in MODULES if _name(p).startswith(("rules", "pipeline", "audit"))], ids=_name
 )
 def test_what_decides_does_no_input_or_output_and_has_no_clock(path: Path) -> None:
     assert not {name.partition(".")[0] for name in _imports(path)} & NO_EFFECTS

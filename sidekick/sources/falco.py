@@ -12,8 +12,8 @@ import msgspec
 
 from sidekick.errors import InvalidAlert
 from sidekick.model import Alert, Priority
+from sidekick.rfc3339 import nanoseconds
 from sidekick.sources import _lenient
-from sidekick.sources._rfc3339 import nanoseconds
 
 DEFAULT_SOURCE = "syscalls"
 """What falcosidekick calls an alert's source when the sender names none."""

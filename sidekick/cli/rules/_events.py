@@ -79,7 +79,7 @@ def event_of(
 
 
 def _nanoseconds(text: str) -> int:
-    from sidekick.sources._rfc3339 import nanoseconds
+    from sidekick.rfc3339 import nanoseconds
 
     try:
         return nanoseconds(text)

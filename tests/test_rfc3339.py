@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sidekick.sources._rfc3339 import nanoseconds
+from sidekick.rfc3339 import nanoseconds
 
 ACCEPTED = [
     ("1970-01-01T00:00:00Z", 0),
