@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -45,15 +45,21 @@ class Engine:
     else, so that the rule could not be decided; the other rules were.
     """
 
-    def __init__(self, rules: RuleSet, config: EngineConfig = EngineConfig()) -> None:
-        """Raises OutputError if what is appended to outputs does not compile."""
+    def __init__(
+        self,
+        rules: RuleSet,
+        config: EngineConfig = EngineConfig(),
+        chosen: Iterable[Rule] | None = None,
+    ) -> None:
+        """``chosen`` are the rules to match, instead of those that are enabled.
+
+        Raises OutputError if what is appended to outputs does not compile.
+        """
         self.config = config
         self.failed: Counter[str] = Counter()
-        self.rules = tuple(
-            rule
-            for rule in rules.rules
-            if rule.definition.enabled and rule.priority >= config.priority
-        )
+        if chosen is None:
+            chosen = (rule for rule in rules.rules if rule.definition.enabled)
+        self.rules = tuple(rule for rule in chosen if rule.priority >= config.priority)
         self._set = rules
         registries = {name: code.fields for name, code in rules.sources.items()}
         appender = Appender(config.append_output, config.static_fields, registries)
