@@ -10,10 +10,12 @@ from pathlib import Path
 from typing import IO, Any
 
 import click
+import msgspec
 
+from sidekick.rules.event_types import PLUGIN_EVENT
 from sidekick.rules.falco_fields import SOURCES
 from sidekick.rules.fields import FieldRegistry
-from sidekick.rules.neutral import BadEvent, NeutralEvent, read_event
+from sidekick.rules.neutral import BadEvent, NeutralEvent, read_event, time_of
 
 LONGEST_LINE = 16 * 1024 * 1024
 
@@ -62,11 +64,18 @@ def decode(line: bytes, number: int, sources: Mapping[str, FieldRegistry]) -> Ne
         event = json.loads(line)
         if not isinstance(event, dict):
             raise BadEvent("wanted an object with fields, found other JSON")
+        if isinstance(event.get("payload"), dict):
+            # The text as it came: numbers and objects in it are printed as they were written.
+            event["payload"] = msgspec.json.decode(line, type=_Audit).payload
         return event_of(event, number, sources)
-    except ValueError as fault:
+    except (ValueError, msgspec.DecodeError) as fault:
         raise BadEvent(f"not JSON: {fault}") from None
     except RecursionError:
         raise BadEvent("it is nested too deep") from None
+
+
+class _Audit(msgspec.Struct):
+    payload: msgspec.Raw
 
 
 def event_of(
@@ -75,7 +84,25 @@ def event_of(
     """The event of a decoded object; raises BadEvent."""
     if isinstance(text := event.get("time"), str) and not text.isdigit():
         event = {**event, "time": _nanoseconds(text)}
+    if (payload := event.get("payload")) is not None:
+        return _audit_event(event, payload, number)
     return read_event(event, number, sources)
+
+
+def _audit_event(event: Mapping[str, Any], payload: Any, number: int) -> NeutralEvent:
+    from sidekick.audit.record import SOURCE, record_of
+    from sidekick.errors import InvalidAlert
+
+    if event.get("source", SOURCE) != SOURCE:
+        raise BadEvent(f'"source": a payload is for {SOURCE}, found {str(event["source"])[:60]}')
+    if not isinstance(payload, dict | msgspec.Raw):
+        raise BadEvent('"payload": wanted an audit event, as an object')
+    try:
+        record = record_of(payload if isinstance(payload, dict) else bytes(payload), number)
+    except InvalidAlert as fault:
+        raise BadEvent(f'"payload": {fault}') from None
+    time_ns = time_of(event["time"]) if "time" in event else record.time_ns
+    return NeutralEvent(SOURCE, PLUGIN_EVENT, time_ns, record)
 
 
 def _nanoseconds(text: str) -> int:

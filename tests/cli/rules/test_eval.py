@@ -185,3 +185,63 @@ def test_the_official_rules_see_a_password_file_read(rules: Command, tmp_path: P
     files = [FALCO_RULES / f"falco{name}_rules.yaml" for name in ("", "-incubating", "-sandbox")]
     done = rules("eval", "--rules", *files, events)
     assert [json.loads(line)["rule"] for line in done.lines] == ["Read sensitive file untrusted"]
+
+
+AUDIT = {
+    "kind": "Event",
+    "auditID": "1",
+    "stage": "ResponseComplete",
+    "stageTimestamp": "2023-11-14T22:13:20.123456Z",
+    "verb": "create",
+    "user": {"username": "alice"},
+    "objectRef": {"resource": "pods"},
+    "responseStatus": {"code": 201},
+    "big": 12345678901234567890123,
+}
+
+
+@pytest.fixture
+def audit_rules(tmp_path: Path) -> Path:
+    """A rule for audit events."""
+    path = tmp_path / "audit.yaml"
+    condition = "ka.verb = create and ka.target.resource = pods"
+    output = "%ka.user.name %ka.response.code %jevt.value[/big] %evt.num"
+    path.write_text(rule("Pod", condition, output, source="k8s_audit"))
+    return path
+
+
+def test_audit_events_go_through_their_extraction(rules: Command, audit_rules: Path) -> None:
+    event = {"source": "k8s_audit", "payload": AUDIT}
+    done = rules("eval", "--rules", audit_rules, stdin=json.dumps(event))
+    assert done.code == 0, done.err
+    alert = json.loads(done.out)
+    assert alert["time"] == "2023-11-14T22:13:20.123456000Z"
+    assert alert["source"] == "k8s_audit"
+    assert alert["output"].endswith(": Warning alice 201 12345678901234567890123 1")
+    assert alert["output_fields"]["ka.response.code"] == "201"
+    done = rules("eval", "--condition", "ka.verb=create", stdin=json.dumps({"payload": AUDIT}))
+    assert done.lines == ["true"]
+
+
+def test_fields_of_audit_events_may_be_given_too(rules: Command, audit_rules: Path) -> None:
+    fields = {"ka.verb": "create", "ka.target.resource": "pods"}
+    event = {"source": "k8s_audit", "time": 1, "fields": fields}
+    done = rules("eval", "--rules", audit_rules, stdin=json.dumps(event))
+    assert json.loads(done.out)["rule"] == "Pod"
+
+
+@pytest.mark.parametrize(
+    ("event", "reason"),
+    [
+        ({"payload": 5}, '"payload": '),
+        ({"payload": []}, '"payload": '),
+        ({"payload": {}, "source": "syscall"}, '"source": a payload is for k8s_audit'),
+        ({"payload": {}, "time": "x"}, '"time"'),
+    ],
+)
+def test_a_payload_that_is_none_is_told(
+    rules: Command, audit_rules: Path, event: dict[str, Any], reason: str
+) -> None:
+    done = rules("eval", "--rules", audit_rules, stdin=json.dumps(event))
+    assert done.code == 1
+    assert done.err.startswith(f"<stdin>:1: {reason}")
