@@ -96,7 +96,7 @@ class _Reader:
         mapping = self._mapping(node, "a group of tests")
         self._only(mapping, _GROUP)
         rule = self._text(pairs["rule"], "the name of a rule") if "rule" in pairs else ""
-        base = self._named(pairs["given"], given) if "given" in pairs else {}
+        base = self._base(pairs["given"], given) if "given" in pairs else {}
         for part in self._sequence(mapping, "tests"):
             try:
                 yield self._case(part, given, base, rule)
@@ -141,6 +141,12 @@ class _Reader:
         if "fields" in pairs:
             own["fields"] = dict(self._fields(self._mapping(pairs["fields"], "fields by name")))
         return _over(base, own)
+
+    def _base(self, node: Node, given: Mapping[str, Any]) -> Mapping[str, Any]:
+        """What the events of a group start from: a given event, or one that is written out."""
+        if isinstance(node, Scalar):
+            return self._named(node, given)
+        return self._event(node, given, {})
 
     def _named(self, node: Node, given: Mapping[str, Any]) -> Mapping[str, Any]:
         name = self._text(node, 'the name of an event under "given"')

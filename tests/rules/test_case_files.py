@@ -76,6 +76,19 @@ def test_a_group_gives_its_tests_a_rule_and_an_event() -> None:
     assert silent.place == "t.yaml:15"
 
 
+def test_the_event_of_a_group_may_be_written_out() -> None:
+    (case,) = suite(
+        """
+        given: {shell: {type: execve, fields: {proc.name: bash, user.uid: 0}}}
+        tests:
+          - rule: A
+            given: {given: shell, fields: {user.uid: 5}}
+            tests: [{test: x, event: {fields: {proc.tty: 1}}, alerts: true}]
+        """
+    ).cases
+    assert case.events[0]["fields"] == {"proc.name": "bash", "user.uid": "5", "proc.tty": "1"}
+
+
 def test_an_alert_says_as_much_as_it_likes() -> None:
     first, second = cases()["one"].alerts
     assert first == Expected("A")
