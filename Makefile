@@ -1,4 +1,4 @@
-.PHONY: run test check bench bench-peer docs lock venv clean
+.PHONY: run test check ebpf bench bench-peer docs lock venv clean
 
 BIN := .venv/bin
 
@@ -19,6 +19,9 @@ bench: venv  ## our own benchmarks
 
 bench-peer: venv  ## the load and faults of the peer harness, ours beside falcosidekick's
 	@$(BIN)/python -m bench.peer $(ARGS)
+
+ebpf:  ## rebuild the sensor's programs (needs clang, llvm, libbpf-dev)
+	@$(MAKE) -C sidekick/ebpf
 
 docs: venv  ## regenerate what is generated: configuration reference and JSON schema
 	@$(BIN)/python -m sidekick.settings.reference

@@ -4,6 +4,7 @@ SidekickError
 ├── ConfigError              the configuration cannot be used; names all faults at once
 ├── InvalidAlert             what a sender posted is not an alert
 ├── ConditionError           a condition does not parse or compile; has line and column
+├── SensorUnavailable        this machine or these rights do not allow the sensor
 ├── Shed                     the log is full and this alert was not severe enough to be kept
 └── DeliveryError            a sink could not deliver
     ├── Retryable            it may succeed later
@@ -45,6 +46,10 @@ class ConditionError(SidekickError):
         self.reason = reason
         self.line = line
         self.column = column
+
+
+class SensorUnavailable(SidekickError):
+    """The kernel's events cannot be had; str() says what is missing and what to do."""
 
 
 class Shed(SidekickError):

@@ -35,6 +35,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "sources": DATA
     | {"kafka", "listener", "metrics", "sinks"},  # of the sinks, how TLS is configured
     "listener": DATA,
+    "ebpf": {"errors"},
     "sensor": DATA | {"ebpf", "rules", "metrics"},
     "hub": DATA | {"rules", "pipeline", "sinks", "sources", "metrics"},
     "web": DATA | {"hub", "listener", "metrics", "sources"},

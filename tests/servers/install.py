@@ -201,6 +201,16 @@ def _place_of(package: str, program: str) -> Callable[[], Path | None]:
     return place
 
 
+def _place_of_file(package: str, name: str) -> Callable[[], Path | None]:
+    """A place that is wanted only while the system's library folders have no such file."""
+    return lambda: None if list(Path("/usr").glob(f"lib*/**/{name}")) else places.unpacked(package)
+
+
+def _system(package: str) -> Callable[[Path], None]:
+    """What compiles or loads the sensor's programs is only of use in the system itself."""
+    return lambda _folder: _system_package(package)
+
+
 _WANTED: Wanted = (
     (f"Kafka {places.KAFKA}", places.kafka, _kafka),
     (f"Elasticsearch {places.ELASTICSEARCH}", places.elasticsearch, _elasticsearch),
@@ -220,6 +230,10 @@ _WANTED: Wanted = (
         _place_of("rsyslog", "rsyslogd"),
         _unpack("rsyslog", "libestr0", "libfastjson4", "liblognorm5", program="rsyslogd"),
     ),
+    ("libbpf", _place_of_file("libbpf1", "libbpf.so.1"), _system("libbpf1")),
+    ("clang", _place_of("clang", "clang"), _system("clang")),
+    ("LLVM's strip", _place_of("llvm", "llvm-strip"), _system("llvm")),
+    ("libbpf's headers", _place_of_file("libbpf-dev", "libbpf.a"), _system("libbpf-dev")),
     ("etcd", _place_of("etcd-server", "etcd"), _unpack("etcd-server", program="etcd")),
 )
 

@@ -1,0 +1,1 @@
+"""The kernel's side: programs, their records' layout, and a thin binding of libbpf."""

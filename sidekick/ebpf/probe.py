@@ -1,0 +1,255 @@
+"""The sensor's programs in the kernel: load them, say what is wanted, read what they tell.
+
+    with open_probe(ProbeConfig()) as probe:
+        probe.watch({"openat", "connect"})
+        probe.attach()
+        while True:
+            select.select([probe], [], [])
+            while records := probe.drain():
+                ...
+                time.sleep(WAKE_SECS)
+
+The kernel wakes a reader at most once in 5 ms, as a wake-up costs the watched process more than two
+open calls. So whoever was woken reads, waits ``WAKE_SECS`` and reads again until nothing comes.
+"""
+
+from __future__ import annotations
+
+import mmap
+import os
+import platform
+import select
+import struct
+import time
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from sidekick.ebpf.btf import Btf, Layout
+from sidekick.ebpf.calls import (
+    SOCKET_CALL,
+    SOCKET_CALLS,
+    Call,
+    all_calls,
+    call_numbers,
+    socketcall_number,
+)
+from sidekick.ebpf.libbpf import BpfError, Object, possible_cpus
+from sidekick.ebpf.ring import Ring, open_ring
+from sidekick.errors import SensorUnavailable
+
+WAKE_SECS = 0.006
+"""Longer than the kernel's pause between two wake-ups."""
+
+_OBJECTS = Path(__file__).with_name("objects")
+_KERNEL_BTF = Path("/sys/kernel/btf/vmlinux")
+_HELD = 100_000
+
+
+@dataclass(frozen=True, slots=True)
+class ProbeConfig:
+    """``calls_bytes`` and ``processes_bytes``: the rings' sizes, powers of two."""
+
+    calls_bytes: int = 8 << 20
+    processes_bytes: int = 4 << 20
+    snaplen: int = 80
+    """Bytes of what is sent and received."""
+    args_bytes: int = 4095
+    env_bytes: int = 4095
+    cwd: bool = False
+    """Tell the working directory with every call, not only where a relative path needs it."""
+
+
+def object_path(machine: str = "") -> Path:
+    """Where the object for a processor is (a name as of ``uname -m``; this machine's)."""
+    return _OBJECTS / f"sensor.{machine or platform.machine()}.bpf.o"
+
+
+@contextmanager
+def open_probe(config: ProbeConfig) -> Iterator[Probe]:
+    """Loads the programs; SensorUnavailable if this machine or these rights do not allow it."""
+    elf = _read_object()
+    with ExitStack() as stack:
+        loaded = stack.enter_context(Object(elf))
+        btf = Btf(elf)
+        _prepare(loaded, btf, config)
+        try:
+            loaded.load()
+        except BpfError as error:
+            raise _unavailable(error) from error
+        probe = Probe(loaded, btf, stack)
+        probe.exclude(os.getpid())
+        yield probe
+
+
+def _read_object() -> bytes:
+    path = object_path()
+    if not path.exists():
+        known = ", ".join(sorted(item.name.split(".")[1] for item in _OBJECTS.glob("*.bpf.o")))
+        raise SensorUnavailable(f"the sensor knows {known}, not {platform.machine()}")
+    if not _KERNEL_BTF.exists():
+        raise SensorUnavailable(
+            f"the sensor needs a kernel with type information: {_KERNEL_BTF} is missing"
+            " (CONFIG_DEBUG_INFO_BTF, in the kernels of all large distributions since 2021)"
+        )
+    return path.read_bytes()
+
+
+def _prepare(loaded: Object, btf: Btf, config: ProbeConfig) -> None:
+    loaded.maps["scratches"].resize(possible_cpus())
+    loaded.maps["calls"].resize(config.calls_bytes)
+    loaded.maps["processes"].resize(config.processes_bytes)
+    constants = btf.variables(".rodata")
+    section = next(item for name, item in loaded.maps.items() if name.endswith(".rodata"))
+    memory = section.initial()
+    values = {
+        "snaplen": config.snaplen,
+        "args_bytes": config.args_bytes,
+        "env_bytes": config.env_bytes,
+        "always_cwd": config.cwd,
+    }
+    for name, value in values.items():
+        struct.pack_into(f"<{constants[name].code}", memory, constants[name].offset, value)
+
+
+def _unavailable(error: BpfError) -> SensorUnavailable:
+    if error.errno in (1, 13):  # EPERM, EACCES
+        return SensorUnavailable(
+            "the sensor needs root, or CAP_BPF and CAP_PERFMON (in a container also: no seccomp"
+            f" profile that forbids bpf(2)): {error}"
+        )
+    return SensorUnavailable(f"the kernel {platform.release()} refuses the sensor: {error}")
+
+
+class Probe:
+    """The loaded programs."""
+
+    def __init__(self, loaded: Object, btf: Btf, stack: ExitStack) -> None:
+        self._maps = loaded.maps
+        self._programs = loaded.programs
+        self._stack = stack
+        self.layouts: Mapping[str, Layout] = btf.layouts
+        self.enums: Mapping[str, Mapping[str, int]] = btf.enums
+        self._globals = btf.variables(".bss")
+        self._memory = self._map_globals()
+        self._calls = self._open_ring("calls")
+        self._processes = self._open_ring("processes")
+        self._held: list[bytes] = []
+        self._epoll = select.epoll()
+        stack.callback(self._epoll.close)
+        for name in ("calls", "processes"):
+            self._epoll.register(self._maps[name].fd, select.EPOLLIN)
+        self._tell_shapes()
+
+    def _map_globals(self) -> mmap.mmap:
+        section = next(item for name, item in self._maps.items() if name.endswith(".bss"))
+        memory = mmap.mmap(section.fd, section.value_size)
+        self._stack.callback(memory.close)
+        return memory
+
+    def _open_ring(self, name: str) -> Ring:
+        ring = open_ring(self._maps[name].fd, self._maps[name].max_entries)
+        self._stack.callback(ring.close)
+        return ring
+
+    def _tell_shapes(self) -> None:
+        handler = self._programs["on_call"].fd
+        for call in all_calls().values():
+            self._maps["shapes"].update(_key(call.number), self._shape(call))
+            self._maps["handlers"].update(_key(call.number), _key(handler))
+        self._maps["handlers"].update(_key(SOCKET_CALL), _key(handler))
+        start = self._globals["socket_calls"].offset
+        for number, name in SOCKET_CALLS.items():
+            if name in all_calls():
+                self._memory[start + number] = all_calls()[name].number
+
+    def _shape(self, call: Call) -> bytes:
+        kinds, flags = self.enums["argument_kind"], self.enums["shape_flag"]
+        readings = [argument.reading for argument in call.arguments]
+        names = [name for name, _ in readings]
+        return self.layouts["shape"].pack(
+            arguments=tuple(kinds[f"ARGUMENT_{name}"] for name in names),
+            flags=call.makes_fd * flags["SHAPE_RESULT_FD"]
+            | call.keeps_state * flags["SHAPE_STATE"]
+            | call.only_failures * flags["SHAPE_FAILURES"],
+            bytes=max([size for _, size in readings], default=0),
+        )
+
+    def watch(self, names: Collection[str]) -> None:
+        """These calls, and those that keep state, are told; all others cost nothing more.
+
+        Names that are no system call of ours are ignored.
+        """
+        wanted = {call.name for call in all_calls().values() if call.keeps_state} | set(names)
+        table = [bytearray(self._globals["wanted"].count // 2) for _ in range(2)]
+        for abi, number, call in call_numbers():
+            if call.name in wanted:
+                table[abi][number] = call.number
+        multiplexer = socketcall_number()
+        if multiplexer is not None and wanted & set(SOCKET_CALLS.values()):
+            table[1][multiplexer] = SOCKET_CALL
+        start = self._globals["wanted"].offset
+        self._memory[start : start + self._globals["wanted"].count] = b"".join(table)
+
+    def exclude(self, pid: int) -> None:
+        """What this process does is not told."""
+        self._maps["excluded"].update(_key(pid), b"\1")
+
+    def set_container(self, cgroup_id: int, inside: bool) -> None:
+        """Teaches the kernel which cgroups are containers'; of others it does not know."""
+        name = "CGROUP_CONTAINER" if inside else "CGROUP_HOST"
+        value = self.enums["cgroup_state"][name]
+        self._maps["cgroups"].update(struct.pack("<Q", cgroup_id), _key(value))
+
+    def attach(self) -> None:
+        """From now on there are records. They end with the context."""
+        for name, program in self._programs.items():
+            if name != "on_call":
+                self._stack.callback(program.attach().destroy)
+
+    def fileno(self) -> int:
+        """Readable when the kernel woke us."""
+        return self._epoll.fileno()
+
+    def drain(self, limit: int = 10_000) -> list[bytes]:
+        """The records of both rings by time; empty only if there are none. Never waits.
+
+        A process' record never comes before an older call's: its exit would take away what the
+        rules ask of it.
+        """
+        records = self._drain(limit)
+        return records or (self._drain(limit) if self._held else records)
+
+    def _drain(self, limit: int) -> list[bytes]:
+        until = time.clock_gettime_ns(time.CLOCK_BOOTTIME)
+        calls = self._calls.read(limit)
+        if len(calls) == limit:
+            until = _time(calls[-1])
+        if len(self._held) < _HELD:
+            self._held += self._processes.read(_HELD)
+        if not self._held:
+            return calls
+        due = [record for record in self._held if _time(record) <= until]
+        self._held = [record for record in self._held if _time(record) > until]
+        return sorted(calls + due, key=_time)
+
+    def losses(self) -> dict[str, int]:
+        """Records that nobody saw, by cause, since loading."""
+        layout = self.layouts["losses"]
+        found = self._maps["losses"].lookup(_key(0), possible_cpus())
+        assert found is not None
+        each = struct.iter_unpack(layout.format(), found)
+        return {
+            field.name: sum(values)
+            for field, values in zip(layout.fields, zip(*each, strict=True), strict=True)
+        }
+
+
+def _key(number: int) -> bytes:
+    return struct.pack("<I", number)
+
+
+def _time(record: bytes) -> int:
+    """``time_ns`` of its header, the first field."""
+    return int.from_bytes(record[:8], "little")
