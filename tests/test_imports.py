@@ -26,7 +26,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "logs": {"section"},
     "kafka": DATA | {"sinks"},
     "compat": DATA,
-    "rules": {"model", "errors"},
+    "rules": {"model", "errors", "section"},
     "rule_files": {"rules"},
     "rule_packs": set(),
     "pipeline": DATA,

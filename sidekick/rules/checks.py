@@ -112,9 +112,7 @@ class Checks:
     ) -> str:
         operator = check.operator
         if operator == "exists":
-            return (
-                f"bool({left.code})" if left.shape is Shape.LIST else f"({left.code} is not None)"
-            )
+            return f"({left.code} is not None)" if left.shape is Shape.ONE else f"bool({left.code})"
         allowed = LIST if left.shape is Shape.LIST else kind.operators or operators_of(left.type)
         require(operator, allowed, left.type.value)
         constants = self._parsed(texts, left.type, operator, place)

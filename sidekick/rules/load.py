@@ -77,7 +77,8 @@ class _Loader:
         self._rules.macros = macros.nodes
         self._rules.lists = {name: lists.items(name) for name in self._collector.lists}
         self._load_rules(_Rules(conditions, macros, self._rules))
-        self._tell_unused(macros, lists)
+        if self._rules.ok:  # else what faulty rules use would be told
+            self._tell_unused(macros, lists)
 
     def _load_rules(self, loader: _Rules) -> None:
         for definition in self._collector.rules.values():

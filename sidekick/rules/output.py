@@ -19,6 +19,7 @@ from sidekick.rules.warnings import is_deprecated
 
 MISSING = "<NA>"
 _WIDTH = re.compile(r"[0-9]{0,4}")
+_LONGEST_NAME = 128
 _NAME = re.compile(r"[a-zA-Z][a-zA-Z0-9_]*(?:\.[a-zA-Z0-9_]+)*")
 _CALL = re.compile(rf"(?:{'|'.join(TRANSFORMERS)})\(")
 _ARGUMENT = re.compile(r"""\[(?:"(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*'|[^]\["'\s]+)\]""")
@@ -143,13 +144,16 @@ class _Compiler:
 
     def _name(self, text: str, start: int) -> str:
         """The longest name of a field at a place."""
-        found = _NAME.match(text, start)
+        found = _NAME.match(text, start, start + _LONGEST_NAME)
         whole = found[0] if found else ""
         for length in range(len(whole), 0, -1):
             if self._fields.kind(whole[:length]):
                 return whole[:length]
         shown = whole or text[start : start + _SHOWN]
-        raise OutputError(f"invalid formatting token {shown}: unknown filter: nonexistent field")
+        raise OutputError(
+            f"invalid formatting token {shown}: unknown filter: nonexistent field"
+            f"{self._fields.suggestion(whole)}"
+        )
 
     def _transformed(self, text: str, start: int, width: int) -> tuple[Token, int]:
         end = _closing(text, start)

@@ -10,6 +10,7 @@ Nesting is counted in parentheses and transformers; the parser keeps its own sta
 
 from __future__ import annotations
 
+import difflib
 import re
 
 from sidekick.errors import ConditionError
@@ -258,8 +259,9 @@ class _Parser:
             return Check(left, operator, self._text(), "", place)
         if lex.match(lexer.LIST_OPERATOR):
             return Check(left, lex.token, self._list_or_operand(), "", place)
-        names = ", ".join(map(repr, OPERATORS))
-        raise lex.fault(f"expected a valid check operator: one of {names}")
+        start = lex.at
+        word = lex.token if lex.match(lexer.IDENTIFIER) else ""
+        raise lex.fault(f"expected a valid check operator: {_operators_like(word)}", start)
 
     def _modifier(self) -> str:
         """The modifier that is next, or "": without a list after it, it is an ordinary text."""
@@ -347,6 +349,12 @@ class _Parser:
         if not lex.take(")"):
             raise lex.fault("expected a ')' token closing the transformer")
         return Transform("val", (field,), None, place)
+
+
+def _operators_like(word: str) -> str:
+    """The operator that is meant, if that is clear, else all."""
+    near = difflib.get_close_matches(word[:40], OPERATORS, 1, 0.7)
+    return f"did you mean '{near[0]}'?" if near else f"one of {', '.join(map(repr, OPERATORS))}"
 
 
 def shorten(text: str, limit: int = 60) -> str:

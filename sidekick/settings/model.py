@@ -17,6 +17,7 @@ from sidekick.pipeline.route import RouteConfig
 from sidekick.pipeline.score import ScoreConfig
 from sidekick.pipeline.silence import SilenceConfig
 from sidekick.pipeline.window import WindowConfig
+from sidekick.rules.config import RulesConfig
 from sidekick.section import Section
 from sidekick.sinks import SinkConfig
 from sidekick.sources import SourceConfig
@@ -41,6 +42,8 @@ class Settings(Section):
     """What happens on SIGTERM."""
     sources: dict[str, SerializeAsAny[SourceConfig]] = Field(default_factory=dict)
     """Sources beside HTTP, by a name of your choice; `type` says which kind each one is."""
+    rules: RulesConfig = RulesConfig()
+    """Falco rules: what the commands `sidekick rules` take without a FILE."""
     fingerprint: FingerprintConfig = FingerprintConfig()
     """Which alerts are the same."""
     dedup: DedupConfig = DedupConfig()

@@ -1,0 +1,87 @@
+"""Rule files as the commands name them: on the command line or in a configuration."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from functools import wraps
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from sidekick.cli._options import config_option
+
+if TYPE_CHECKING:
+    from sidekick.rules.findings import Finding
+    from sidekick.rules.ruleset import RuleSet
+    from sidekick.rules.select import Choice
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def rules_options(function: F) -> F:
+    """Give the command ``rules``, of FILE... or of the configuration, with -t, -T and -D."""
+
+    @click.argument("files", nargs=-1, type=click.Path(path_type=Path), metavar="[FILE]...")
+    @config_option
+    @click.option("-t", "--tag", "only", multiple=True, help="Only rules with this tag.")
+    @click.option("-T", "--without-tag", "without_tags", multiple=True, help="None with this tag.")
+    @click.option(
+        "-D", "--without", multiple=True, metavar="TEXT", help="None whose name has this in it."
+    )
+    @wraps(function)
+    def command(
+        files: tuple[Path, ...],
+        config: Path | None,
+        only: tuple[str, ...],
+        without_tags: tuple[str, ...],
+        without: tuple[str, ...],
+        **arguments: Any,
+    ) -> Any:
+        from sidekick.rules.select import command_line_choices
+
+        if only and without_tags:
+            raise click.UsageError("-t and -T cannot be used together")
+        choices = command_line_choices(only, without_tags, without)
+        return function(rules=load_rules(files, config, choices), **arguments)
+
+    return command  # type: ignore[return-value]
+
+
+def load_rules(
+    files: Sequence[Path], config: Path | None, choices: Sequence[Choice] = ()
+) -> RuleSet:
+    """The rules of the files, of the configuration if there are none; it may have errors."""
+    from sidekick.rule_files import load_files
+    from sidekick.rules.select import select
+    from sidekick.settings import load
+
+    configured: list[Choice] = []
+    if not files or config:
+        section = load(config, os.environ).rules
+        files = files or [Path(file) for file in section.files]
+        configured = section.choices
+    if not files:
+        raise click.UsageError("name rule files, or a configuration that has `rules.files`")
+    rules = load_files(files)
+    if rules.ok:
+        for sentence in select(rules, [*choices, *configured]):
+            click.echo(f"Warning: {sentence}", err=True)
+    return rules
+
+
+def sound(rules: RuleSet) -> RuleSet:
+    """The same rules if they have no error; raises ConfigError with all of them."""
+    from sidekick.errors import ConfigError
+
+    if not rules.ok:
+        raise ConfigError([describe(rules, found) for found in rules.errors])
+    return rules
+
+
+def describe(rules: RuleSet, finding: Finding) -> str:
+    """A finding in a sentence, safe for a terminal."""
+    from sidekick.cli._text import safe
+
+    return safe(finding.describe(rules.contents))
