@@ -32,6 +32,8 @@ NEEDED = {
     "k8s_audit": {"ka.user.name", "ka.verb", "ka.target.namespace", "ka.response.code"},
 }
 """What each alert says: who, what, and where it came from."""
+SUGGESTED = {"container.image.repository", "k8s.ns.name"}
+"""What is appended to outputs by default, so that no rule has to say it."""
 
 
 @cache
@@ -142,6 +144,17 @@ def test_a_rule_can_be_tuned_by_a_macro_and_by_exceptions(name: str) -> None:
     assert item["condition"].strip().endswith(f"and not allow_{slug}")
     assert f"allow_{slug}" in packs().macros
     assert {exception["name"] for exception in item["exceptions"]} & {"program", "user"}
+
+
+@pytest.mark.parametrize("name", rule_ids())
+def test_an_alert_holds_the_fields_that_its_exceptions_ask_for(name: str) -> None:
+    asked = {
+        field
+        for exception in _item(name)["exceptions"]
+        for field in ([exception["fields"]] if isinstance(exception["fields"], str)
+                      else exception["fields"])
+    }  # fmt: skip
+    assert asked - {token.key for token in the_rule(name).output.tokens} <= SUGGESTED
 
 
 @pytest.mark.parametrize("name", rule_ids())
