@@ -76,7 +76,7 @@ class Engine:
         self, source: str, type: str, record: Mapping[str, Any], time_ns: int
     ) -> Sequence[Alert]:
         """The alerts of an event, in the load order of their rules."""
-        match = self._matchers.get((source, type)) or self._matcher(source, type)
+        match = self._matchers.get((source, type)) or self.matcher(source, type)
         try:
             found = match(record)
         except Exception:
@@ -110,7 +110,8 @@ class Engine:
             if rule.source == source and (source != SYSCALL or type in rule.types)
         ]
 
-    def _matcher(self, source: str, type: str) -> Match:
+    def matcher(self, source: str, type: str) -> Match:
+        """The function that gives the ``index`` of the rules that an event of a type matches."""
         match = self._make(source, type, self._candidates(source, type))
         if len(self._matchers) < _TYPES_KEPT:
             self._matchers[source, type] = match
