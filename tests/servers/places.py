@@ -16,6 +16,8 @@ KAFKA = "3.9.1"
 ELASTICSEARCH = "8.17.0"
 SEAWEEDFS = "4.48"
 HELM = "3.22.0"
+PROMETHEUS_OPERATOR = "0.85.0"
+GATEWAY_API = "1.4.0"
 GO = "1.26.6"
 """The Go that is fetched where there is none; of those that are there, ``_GO_OLDEST`` will do."""
 
@@ -52,6 +54,11 @@ def seaweedfs() -> Path:
 def helm() -> Path:
     """The folder of Helm: ``bin/helm``."""
     return cache_dir() / f"helm-{HELM}"
+
+
+def resource_definitions() -> Path:
+    """The folder of the custom resources that the chart uses: a YAML file each."""
+    return cache_dir() / f"definitions-{PROMETHEUS_OPERATOR}-{GATEWAY_API}"
 
 
 def fetched_go() -> Path:
