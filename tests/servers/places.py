@@ -15,6 +15,7 @@ from pathlib import Path
 KAFKA = "3.9.1"
 ELASTICSEARCH = "8.17.0"
 SEAWEEDFS = "4.48"
+VICTORIALOGS = "1.52.1"
 HELM = "3.22.0"
 PROMETHEUS_OPERATOR = "0.85.0"
 GATEWAY_API = "1.4.0"
@@ -49,6 +50,11 @@ def elasticsearch() -> Path:
 def seaweedfs() -> Path:
     """The folder of SeaweedFS, an S3 server: ``bin/weed``."""
     return cache_dir() / f"seaweedfs-{SEAWEEDFS}"
+
+
+def victorialogs() -> Path:
+    """The folder of VictoriaLogs, which speaks Loki's push API: ``bin/victoria-logs``."""
+    return cache_dir() / f"victorialogs-{VICTORIALOGS}"
 
 
 def helm() -> Path:

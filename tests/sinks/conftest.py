@@ -1,13 +1,13 @@
-"""The real servers of Alertmanager, syslog and Loki, each started once."""
+"""The real servers of Alertmanager, syslog and Loki's API, each started once."""
 
 from __future__ import annotations
 
 import pytest
 
 from tests.servers.alertmanager import Alertmanager, alertmanager
-from tests.servers.loki import Loki, is_built, loki
 from tests.servers.rsyslog import Rsyslog, rsyslog
 from tests.servers.shared import SERVERS
+from tests.servers.victorialogs import VictoriaLogs, victorialogs
 
 
 @pytest.fixture(scope="session")
@@ -23,8 +23,6 @@ def rsyslog_server() -> Rsyslog:
 
 
 @pytest.fixture(scope="session")
-def loki_server() -> Loki:
-    """A Loki; it takes minutes to build, so where it is not built even CI goes without."""
-    if not is_built():
-        pytest.skip("Loki is not built: run python -m tests.servers.loki")
-    return SERVERS._server(loki)
+def victorialogs_server() -> VictoriaLogs:
+    """A VictoriaLogs, which takes what is pushed as Loki does."""
+    return SERVERS._server(victorialogs)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -19,9 +18,11 @@ from sidekick.section import Secret
 from sidekick.sinks import Sink
 from sidekick.sinks._labels import label_name
 from sidekick.sinks.loki import Config, Writer, open_sink
-from tests.servers.loki import Loki
+from tests.servers.victorialogs import PUSH_PATH, VictoriaLogs
 from tests.sinks.conformance import envelope, identity
 from tests.sinks.loki_stand import LokiStand, loki_stand
+
+_NOON_NS = 1767355200 * 10**9
 
 
 @asynccontextmanager
@@ -40,17 +41,35 @@ def pushed(*changes: dict[str, Any], **keys: Any) -> list[dict[str, Any]]:
     return streams
 
 
-async def test_a_real_loki_finds_what_was_sent(loki_server: Loki) -> None:
-    now_ns = time.time_ns()
-    config = Config(url=loki_server.url, tenant=Secret("security"))
+async def test_a_real_server_of_the_push_api_has_what_was_sent(
+    victorialogs_server: VictoriaLogs,
+) -> None:
+    config = Config(
+        url=victorialogs_server.url,
+        path=PUSH_PATH,
+        tenant=Secret("7:0"),
+        structured_metadata=True,
+        gzip=True,
+    )
     async with open_sink(config) as sink:
         await sink.probe()
-        await sink.send([envelope(n, time_ns=now_ns + n) for n in range(3)])
-        await sink.send([envelope(3)])  # of 2023: too late for it, so it goes with the present time
-    streams = await asyncio.to_thread(loki_server.streams, "security")
-    lines = [line for stream in streams for _, line in stream["values"]]
-    assert sorted(json.loads(line)["uuid"] for line in lines) == [identity(n) for n in range(4)]
-    assert streams[0]["stream"]["rule"] == "Terminal shell in container"
+        await sink.send([envelope(n, time_ns=_NOON_NS + n) for n in range(3)])
+        await sink.send([envelope(3, time_ns=_NOON_NS + 3)])
+    lines = await asyncio.to_thread(victorialogs_server.lines, tenant=7)
+    assert [json.loads(line["_msg"])["uuid"] for line in lines] == [identity(n) for n in range(4)]
+    assert [line["id"] for line in lines] == [identity(n) for n in range(4)]
+    assert lines[3]["_time"] == "2026-01-02T12:00:00.000000003Z"
+    assert lines[0]["_stream"] == (
+        '{job="sidekick",priority="Notice",rule="Terminal shell in container",source="syscall"}'
+    )
+
+
+async def test_a_real_server_keeps_tenants_apart(victorialogs_server: VictoriaLogs) -> None:
+    keys = {"url": victorialogs_server.url, "path": PUSH_PATH, "tenant": "8:0"}
+    async with open_sink(Config.model_validate(keys)) as sink:
+        await sink.send([envelope(1)])
+    (line,) = await asyncio.to_thread(victorialogs_server.lines, tenant=8)
+    assert json.loads(line["_msg"])["uuid"] == identity(1)
 
 
 def test_alerts_of_the_same_labels_are_one_stream_in_the_order_of_their_time() -> None:
