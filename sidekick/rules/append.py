@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from sidekick.rules.fields import FieldKind, FieldRegistry, FieldType
-from sidekick.rules.output import Output, compile_output
+from sidekick.rules.output import Output, OutputError, compile_output
 from sidekick.rules.ruleset import Rule
 
 SUGGESTED: Mapping[str, str] = {
@@ -86,13 +86,12 @@ class Appender:
     def __init__(
         self,
         additions: Sequence[AppendOutput],
-        static_fields: Iterable[str],
+        static_fields: Collection[str],
         sources: Mapping[str, FieldRegistry],
     ) -> None:
         self._additions = additions
         self._names = [f"{STATIC}{name}" for name in static_fields]
-        kinds = dict.fromkeys(self._names, FieldKind(FieldType.STRING))
-        self._sources = {name: registry.extended(kinds) for name, registry in sources.items()}
+        self._sources = with_static(sources, static_fields)
         self._compiled: dict[tuple[str, str], Output] = {}
 
     def append(self, rule: Rule) -> Appended:
@@ -100,13 +99,14 @@ class Appender:
         output = rule.output
         typed: dict[str, Output] = {}
         formatted: dict[str, Output] = {}
-        for addition in self._additions:
-            if addition.matches(rule):
-                for text in self._texts(addition, rule.source):
-                    output = output.then(self._output(rule.source, text))
-                for name, text in addition.fields.items():
-                    chosen = formatted if text else typed
-                    chosen[name] = self._output(rule.source, text or f"%{name}")
+        for place, addition in enumerate(self._additions):
+            if not addition.matches(rule):
+                continue
+            for text in self._texts(addition, rule.source):
+                output = output.then(self._output(rule.source, text, place))
+            for name, text in addition.fields.items():
+                chosen = formatted if text else typed
+                chosen[name] = self._output(rule.source, text or f"%{name}", place)
         return Appended(output, (*typed.items(),), (*formatted.items(),))
 
     def _texts(self, addition: AppendOutput, source: str) -> Iterator[str]:
@@ -117,8 +117,19 @@ class Appender:
         if addition.output:
             yield addition.output
 
-    def _output(self, source: str, text: str) -> Output:
+    def _output(self, source: str, text: str, place: int) -> Output:
         key = (source, text)
         if key not in self._compiled:
-            self._compiled[key] = compile_output(text, self._sources[source])
+            try:
+                self._compiled[key] = compile_output(text, self._sources[source])
+            except OutputError as fault:
+                raise OutputError(f"append_output[{place}], for {source}: {fault}") from None
         return self._compiled[key]
+
+
+def with_static(
+    sources: Mapping[str, FieldRegistry], static_fields: Iterable[str]
+) -> dict[str, FieldRegistry]:
+    """Registries that know the static fields as well."""
+    kinds = {f"{STATIC}{name}": FieldKind(FieldType.STRING) for name in static_fields}
+    return {name: registry.extended(kinds) for name, registry in sources.items()}

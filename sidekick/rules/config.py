@@ -4,9 +4,17 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, WithJsonSchema, model_validator
+from pydantic import (
+    BeforeValidator,
+    Field,
+    StringConstraints,
+    WithJsonSchema,
+    model_validator,
+)
 
 from sidekick.model import Priority
+from sidekick.rules.append_config import AppendConfig
+from sidekick.rules.engine import EngineConfig
 from sidekick.rules.select import Choice
 from sidekick.section import Section
 
@@ -23,6 +31,12 @@ Severity = Annotated[
     Priority, BeforeValidator(_priority), WithJsonSchema({"type": "string", "enum": _LEVELS})
 ]
 """A priority by its name."""
+
+
+FieldName = Annotated[
+    str, StringConstraints(pattern=r"^[a-zA-Z][a-zA-Z0-9_]*(\.[a-zA-Z][a-zA-Z0-9_]*)*$")
+]
+"""What may follow ``static.``."""
 
 
 class ChosenConfig(Section):
@@ -73,6 +87,24 @@ class RulesConfig(Section):
     """Rules that are less severe are not matched."""
     matching: Literal["first", "all"] = "first"
     """Which alerts an event gives: that of the `first` rule that matches, or those of `all`."""
+
+    append_output: tuple[AppendConfig, ...] = (AppendConfig(suggested_output=True),)
+    """What is added to outputs, as in Falco; `[]` adds nothing."""
+    static_fields: dict[FieldName, str] = Field(default_factory=dict)
+    """Fields that are the same for all events, for conditions and outputs as `static.NAME`."""
+    time_format_iso_8601: bool = False
+    """Outputs begin with date and time in UTC instead of the local time of day."""
+
+    def engine_config(self, hostname: str) -> EngineConfig:
+        """The same for the engine."""
+        return EngineConfig(
+            matching=self.matching,
+            priority=self.priority,
+            hostname=hostname,
+            iso8601=self.time_format_iso_8601,
+            append_output=tuple(entry.addition for entry in self.append_output),
+            static_fields=self.static_fields,
+        )
 
     @property
     def choices(self) -> list[Choice]:

@@ -56,7 +56,7 @@ def make_matcher(
     rules that match: of the first one, or with ``every`` of all.
     """
     plan = _Plan(graph, known, [node for _, node in roots])
-    writer = _Writer(plan, codes, names, every)
+    writer = _Writer(plan, codes, names, known, every)
     for rule, node in roots:
         if plan.constant[node] is not False:
             writer.rule(rule, plan.same[node])
@@ -143,7 +143,12 @@ def _constant(check: Check, known: Mapping[str, str]) -> bool | None:
 
 class _Writer:
     def __init__(
-        self, plan: _Plan, codes: Mapping[int, str], names: Namespace, every: bool
+        self,
+        plan: _Plan,
+        codes: Mapping[int, str],
+        names: Namespace,
+        known: Mapping[str, str],
+        every: bool,
     ) -> None:
         self._plan = plan
         self._codes = codes
@@ -154,7 +159,8 @@ class _Writer:
         """Nodes whose variable has been set, whatever way led here."""
         self._lazy: dict[int, None] = {}
         """Nodes whose variable may be None still."""
-        self._fields: dict[int, str] = {}
+        self._fields = {n: repr(known[k]) for n, k in enumerate(names.read_keys) if k in known}
+        """The code of fields that need not be read from the record (again)."""
         self._reads = _reads(plan, codes)
         self._simple = {number: self._is_simple(number) for number in sorted(plan.uses)}
 

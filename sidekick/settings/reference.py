@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import types
 from collections.abc import Iterator
+from enum import Enum
 from pathlib import Path
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
@@ -147,9 +148,16 @@ def _value(value: Any, kind: str) -> str:
     if kind == "size":
         return f"`{_in_units(value, _SIZES)}`"
     if isinstance(value, dict | list | tuple):
-        plain = json.dumps(list(value) if isinstance(value, tuple) else value, default=str)
+        plain = json.dumps(list(value) if isinstance(value, tuple) else value, default=_plain)
         return f"`{plain}`" if value else ""
+    if isinstance(value, Enum):
+        return f"`{value.name.lower()}`"
     return "" if value == "" else f"`{str(value).lower() if isinstance(value, bool) else value}`"
+
+
+def _plain(value: Any) -> Any:
+    """What JSON has no form for."""
+    return value.model_dump(exclude_defaults=True) if isinstance(value, BaseModel) else str(value)
 
 
 def _in_units(value: float, units: tuple[tuple[int, str], ...]) -> str:

@@ -7,10 +7,12 @@ from typing import Any
 import pytest
 
 from sidekick.model import Alert
-from sidekick.rules.append import AppendOutput
+from sidekick.rules.append import AppendOutput, with_static
 from sidekick.rules.compile import Record
 from sidekick.rules.engine import Engine, EngineConfig
 from sidekick.rules.event_types import PLUGIN_EVENT
+from sidekick.rules.falco_fields import SOURCES
+from sidekick.rules.load import load
 from sidekick.rules.output import OutputError
 from tests.rules.rule_texts import rule, rules
 
@@ -102,5 +104,17 @@ def test_static_fields_are_suggested_for_all_sources() -> None:
     ],
 )
 def test_what_does_not_compile_is_refused(addition: AppendOutput) -> None:
-    with pytest.raises(OutputError):
-        alerts(addition)
+    with pytest.raises(OutputError) as caught:
+        alerts(AppendOutput(suggested=True), addition)
+    assert str(caught.value).startswith("append_output[1], for syscall: ")
+
+
+def test_static_fields_are_known_to_conditions_that_load_with_them() -> None:
+    condition = "evt.type = open and static.env = prod and toupper(static.env) = val(proc.name)"
+    sources = with_static(SOURCES, ["env"])
+    found = load([("1.yaml", rule("A", condition, "%static.env"))], sources=sources)
+    assert found.ok
+    for env, count in (("prod", 1), ("test", 0)):
+        engine = Engine(found, EngineConfig(append_output=(), static_fields={"env": env}))
+        record = Record({"proc.name": "PROD"})
+        assert len(engine.alerts("syscall", "open", record, 1)) == count
