@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
+from sidekick.rule_packs import shipped
 from sidekick.rules.falco_fields import SOURCES
 from sidekick.rules.fields import FieldRegistry
 from sidekick.rules.findings import Code, Context, FileResult
@@ -16,10 +17,15 @@ _SUFFIXES = (".yaml", ".yml")
 
 
 def rule_files(paths: Iterable[str | Path]) -> list[Path]:
-    """The files among the paths and in the directories among them, sorted there by name."""
+    """The files among the paths and in the directories among them, sorted there by name.
+
+    ``@packs`` stands for the packs that are shipped; see ``sidekick.rule_packs``.
+    """
     found: list[Path] = []
     for path in map(Path, paths):
-        if path.is_dir():
+        if (packs := shipped(path)) is not None:
+            found += packs
+        elif path.is_dir():
             found += sorted(p for p in path.iterdir() if p.suffix in _SUFFIXES and p.is_file())
         else:
             found.append(path)

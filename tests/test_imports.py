@@ -27,7 +27,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "kafka": DATA | {"sinks"},
     "compat": DATA,
     "rules": {"model", "errors", "section"},
-    "rule_files": {"rules"},
+    "rule_files": {"rules", "rule_packs"},
     "rule_packs": set(),
     "pipeline": DATA,
     "audit": DATA,

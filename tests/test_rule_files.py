@@ -8,6 +8,7 @@ import pytest
 
 from sidekick import rule_files
 from sidekick.rule_files import load_files
+from sidekick.rule_packs import pack_files
 from tests.rules.loading import RULE
 
 
@@ -18,6 +19,15 @@ def test_files_of_a_folder_are_read_by_name_and_others_left_alone(tmp_path: Path
     single = tmp_path / "c.txt"
     found = rule_files.rule_files([single, tmp_path])
     assert found == [single, tmp_path / "a.yml", tmp_path / "b.yaml"]
+
+
+def test_the_packs_that_are_shipped_have_a_name_wherever_they_are(tmp_path: Path) -> None:
+    own = tmp_path / "own.yaml"
+    assert rule_files.rule_files(["@packs", own]) == [*pack_files(), own]
+    assert rule_files.rule_files(["@packs/core.yaml"]) == [pack_files()[0].parent / "core.yaml"]
+    assert rule_files.rule_files([tmp_path / "@packs"]) == [tmp_path / "@packs"]
+    rules = load_files(["@packs/gone.yaml"])
+    assert [error.code.name for error in rules.errors] == ["LOAD_ERR_FILE_READ"]
 
 
 def test_what_cannot_be_read_is_an_error_of_its_own(tmp_path: Path) -> None:
