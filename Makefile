@@ -23,8 +23,9 @@ bench-peer: venv  ## the load and faults of the peer harness, ours beside falcos
 ebpf:  ## rebuild the sensor's programs (needs clang, llvm, libbpf-dev)
 	@$(MAKE) -C sidekick/ebpf
 
-docs: venv  ## regenerate what is generated: configuration reference and JSON schema
+docs: venv  ## regenerate what is generated: configuration reference, JSON schema, table of rules
 	@$(BIN)/python -m sidekick.settings.reference
+	@$(BIN)/python -m sidekick.rule_table
 
 lock: venv  ## renew requirements.lock
 	@$(BIN)/python -m pip install -q uv

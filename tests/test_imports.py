@@ -29,6 +29,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "rules": {"model", "errors", "section"},
     "rule_files": {"rules", "rule_packs"},
     "rule_packs": set(),
+    "rule_table": {"rules", "rule_files", "rule_packs"},
     "pipeline": DATA,
     "audit": DATA,
     "sinks": DATA | {"kafka"},

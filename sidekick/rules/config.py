@@ -80,7 +80,8 @@ class RulesConfig(Section):
     """Falco rules and which of them are on."""
 
     files: tuple[str, ...] = ()
-    """Rule files, and folders of them, in the order in which they are read."""
+    """Rule files, and folders of them, in the order in which they are read; `@packs` are those that
+    are shipped, `@packs/core.yaml` is one of them."""
     select: tuple[SelectConfig, ...] = ()
     """Rules to turn on and off, one after the other, as Falco's `rules:`."""
     priority: Severity = Priority.DEBUG
