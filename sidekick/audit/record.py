@@ -31,7 +31,7 @@ _extractor = lru_cache(maxsize=4096)(extractor)
 class AuditRecord(dict[str, Any]):
     """The fields of one event; None for what is absent. ``number`` is its ``evt.num``."""
 
-    __slots__ = ("_nodes", "_raw", "body", "number")
+    __slots__ = ("_nodes", "_raw", "_time_ns", "body", "number")
 
     def __init__(self, body: bytes, number: int = 1) -> None:
         """Raises InvalidAlert if the body is no JSON object."""
@@ -41,6 +41,7 @@ class AuditRecord(dict[str, Any]):
         except (msgspec.DecodeError, RecursionError) as error:
             raise InvalidAlert("", f"wanted an audit event as a JSON object: {error}") from None
         self._nodes: dict[str, Any] = {}
+        self._time_ns: int | None = None
         self.body = body
         self.number = number
 
@@ -56,17 +57,15 @@ class AuditRecord(dict[str, Any]):
             node = self._nodes[key] = MISSING if raw is None else _decode(raw)
         return node
 
-    def raw(self, key: str) -> msgspec.Raw | None:
-        """The JSON of a top-level key."""
-        return self._raw.get(key)
-
     @property
     def time_ns(self) -> int:
         """``stageTimestamp`` in ns since the epoch; 0 if it is missing or no RFC 3339 time."""
-        try:
-            return nanoseconds(str(self.top("stageTimestamp")))
-        except (ValueError, msgspec.DecodeError):
-            return 0
+        if self._time_ns is None:
+            try:
+                self._time_ns = nanoseconds(str(self.top("stageTimestamp")))
+            except (ValueError, msgspec.DecodeError):
+                self._time_ns = 0
+        return self._time_ns
 
     def _found(self, key: str) -> Any:
         own = _OWN.get(key)
