@@ -21,7 +21,9 @@ from sidekick.hub.hub import Hub
 from sidekick.hub.record import record_of
 from sidekick.listener.tls import Certificates
 from sidekick.pipeline.process import Explanation, PipelineConfig, Process
+from sidekick.rule_engine import build_engine
 from sidekick.rules.compile import compile_condition
+from sidekick.rules.engine import Engine
 from sidekick.settings import Settings, Watcher, changed_sections, load, needs_restart
 from sidekick.settings.check import make_process
 from sidekick.sources import source_module
@@ -48,6 +50,7 @@ class App:
         self._overrides = overrides
         self._watcher = Watcher()
         self.settings = self._load()
+        self._engine = _engine_for(self.settings)
         self._watcher.changed()
         self._stop = asyncio.Event()
         self._signals = 0
@@ -83,12 +86,14 @@ class App:
         async with self._reloading:
             settings = await asyncio.to_thread(self._load)
             process = make_process(settings)
+            engine = await asyncio.to_thread(_engine_for, settings)
             changed = changed_sections(self.settings, settings)
             for sentence in needs_restart(self.settings, settings):
                 log.warning(sentence)
             if changed & {*_PIPELINE, "sinks"}:
                 await self.hub.reconfigure(process, settings.sinks)
             old, self.settings = self.settings, settings
+            self._engine = engine or self._engine
             if "sources" in changed:
                 await self._change_sources(old)
             if "logging" in changed:
@@ -100,6 +105,11 @@ class App:
         process = self.hub.process
         assert isinstance(process, Process)
         return process.explain(decode(body), now_ns)
+
+    def engine(self) -> Engine:
+        """The rules in force, for sources that judge events."""
+        assert self._engine is not None
+        return self._engine
 
     def _load(self) -> Settings:
         return load(self._path, self._environ, self._overrides, self._watcher.files)
@@ -170,7 +180,9 @@ class App:
             if name not in self._sources:
                 run = source_module(config.type).run
                 self._sources[name] = asyncio.create_task(
-                    _forever(name, lambda run=run, config=config: run(config, self.hub)),
+                    _forever(
+                        name, lambda run=run, config=config: run(config, self.hub, self.engine)
+                    ),
                     name=f"source-{name}",
                 )
 
@@ -215,6 +227,12 @@ class App:
             changed = await asyncio.to_thread(self._watcher.changed)
             if changed:
                 await self._reload_or_tell()
+
+
+def _engine_for(settings: Settings) -> Engine | None:
+    """The rules, if a source wants them: they take a second and some memory."""
+    wanted = any(config.judges for config in settings.sources.values())
+    return build_engine(settings.rules) if wanted else None
 
 
 async def _forever(name: str, run: Any) -> None:

@@ -48,6 +48,13 @@ node_seen = Gauge(
     ["node", "kind"],
     registry=REGISTRY,
 )
+audit_events = Counter(
+    "sidekick_audit_events",
+    "Kubernetes audit events that came, by what became of them: matched (a rule), unmatched, "
+    "repeated (sent again by the API server), rejected (no event).",
+    ["outcome"],
+    registry=REGISTRY,
+)
 assessed = Counter(
     "sidekick_alerts_assessed",
     "Alerts by what deduplication made of them: first, repeat, reminder, digest.",

@@ -17,12 +17,21 @@ import httpx
 import pytest
 import yaml
 
+from tests.audit.events import event
 from tests.faults.load import Load, alert
 from tests.faults.receiver import receiver
 from tests.faults.system import System, free_port, system, until
 from tests.servers.certificates import make_certificates
 from tests.servers.prometheus import Prometheus
 
+AUDIT_RULE = """\
+- rule: Secret read
+  desc: somebody read a secret
+  condition: jevt.rawtime exists and ka.verb = get and ka.target.resource = secrets
+  output: user=%ka.user.name
+  priority: WARNING
+  source: k8s_audit
+"""
 SIDEKICK = str(Path(sys.executable).parent / "sidekick")
 
 
@@ -74,6 +83,51 @@ async def test_repeats_are_held_back_and_kept_in_the_log(tmp_path: Path) -> None
         found = (await _api(hub, "GET", "/alerts", params={"since": "1h"})).text
         assert found.count("number-1!") == 5
         assert got.seen[1] == 1
+
+
+async def test_audit_events_are_judged_by_the_rules_and_delivered(tmp_path: Path) -> None:
+    (tmp_path / "rules.yaml").write_text(AUDIT_RULE)
+    port = free_port()
+    source = {"type": "k8s_audit", "address": "127.0.0.1", "port": port}
+    config = {
+        "rules": {"files": [str(tmp_path / "rules.yaml")]},
+        "sources": {"audit": source},
+        "sinks": {"told": {"type": "file", "path": str(tmp_path / "told.ndjson")}},
+    }
+    async with system(tmp_path, config) as hub:
+        await until(lambda: "waiting for audit events" in hub.log(), 10, hub.log())
+        async with httpx.AsyncClient() as client:
+            url = f"http://127.0.0.1:{port}/k8s-audit"
+            answer = await client.post(url, json=event("get", "secrets", "db"))
+        assert answer.status_code == 200
+        told = tmp_path / "told.ndjson"
+        await until(lambda: told.exists() and told.read_text(), 10, hub.log())
+
+        _rewrite(hub, lambda c: c["rules"].update(files=["/nowhere.yaml"]))
+        await until(lambda: "stays as it was" in hub.log(), 10, hub.log())
+        assert "/nowhere.yaml" in hub.log()
+
+    document = json.loads(told.read_text())
+    assert document["rule"] == "Secret read"
+    assert document["output_fields"]["ka.user.name"] == "alice"
+
+
+def test_rules_that_do_not_load_stop_the_start(tmp_path: Path) -> None:
+    rules = tmp_path / "rules.yaml"
+    rules.write_text(AUDIT_RULE.replace("ka.verb", "ka.vreb"))
+    config = {
+        "state_dir": str(tmp_path / "state"),
+        "rules": {"files": [str(rules)]},
+        "sources": {"audit": {"type": "k8s_audit"}},
+    }
+    (tmp_path / "sidekick.yaml").write_text(yaml.safe_dump(config))
+
+    ended = subprocess.run(
+        [SIDEKICK, "hub", "-c", "sidekick.yaml"], cwd=tmp_path, capture_output=True, text=True
+    )
+
+    assert ended.returncode == 1, ended.stderr
+    assert f'{rules}:3:38: nonexistent field "ka.vreb"' in ended.stderr
 
 
 async def test_after_a_kill_the_window_of_a_repeat_is_still_open(tmp_path: Path) -> None:

@@ -1,13 +1,14 @@
 """Where alerts come from. A source turns what it receives into ``Alert``s and offers them.
 
 A module of this package with a ``Config`` is a source that the configuration can name by ``type``.
+Its ``run(config, intake, engine)`` reads until it is cancelled; ``engine()`` is the rules in force.
 """
 
 from __future__ import annotations
 
 import importlib
 import pkgutil
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ClassVar, Protocol
 
 from sidekick.model import Alert
@@ -28,10 +29,21 @@ class Intake(Protocol):
         """Keep (bounded) what was no alert, and count it."""
 
 
+class RuleEngine(Protocol):
+    """The rules, for sources whose events are no alerts yet."""
+
+    def alerts(
+        self, source: str, type: str, record: Mapping[str, Any], time_ns: int
+    ) -> Sequence[Alert]:
+        """The alerts of an event; ``record`` gives None for a field that is absent."""
+
+
 class SourceConfig(Section):
     """What every configured source has, whatever its type."""
 
     example: ClassVar[str] = ""
+    judges: ClassVar[bool] = False
+    """Whether its events are judged by the rules."""
 
     type: str
     """The source's type: the name of a module in `sidekick.sources`."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
@@ -21,7 +21,7 @@ from sidekick.model import Alert
 from sidekick.section import Size
 from sidekick.sinks._clean import cleaner
 from sidekick.sinks._tls import TlsConfig
-from sidekick.sources import Intake, SourceConfig
+from sidekick.sources import Intake, RuleEngine, SourceConfig
 from sidekick.sources.falco import decode_many
 
 if TYPE_CHECKING:
@@ -73,7 +73,9 @@ group: sidekick
     """Encrypt the connections (`tls: {}` verifies by the system's authorities)."""
 
 
-async def run(config: Config, intake: Intake) -> None:
+async def run(
+    config: Config, intake: Intake, engine: Callable[[], RuleEngine] | None = None
+) -> None:
     """Read until cancelled; brokers that are away are tried again, with a growing pause."""
     from aiokafka.errors import KafkaError
 
