@@ -16,7 +16,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from bench import rules
+from bench import audit, rules
 from sidekick import document
 from sidekick.hub.config import LogConfig
 from sidekick.hub.hub import Hub
@@ -135,6 +135,8 @@ def main() -> None:
         print(f"durable, {waiting:3} senders waiting {rate:14,.0f} /s {us:9.1f} µs CPU an alert")
     print()
     rules.main()
+    print()
+    audit.main()
 
 
 if __name__ == "__main__":

@@ -15,7 +15,7 @@ from sidekick.settings import load
 from sidekick.settings.model import Settings
 from sidekick.settings.reference import document_text, schema_text, settings_of
 from sidekick.settings.schema import installed
-from sidekick.sinks import LaneConfig
+from sidekick.sinks import LaneConfig, sink_types
 
 ROOT = Path(__file__).parents[1]
 DOCUMENTS = sorted([ROOT / "README.md", ROOT / "CHANGELOG.md", *(ROOT / "docs").glob("*.md")])
@@ -107,5 +107,6 @@ def test_every_piece_of_configuration_is_without_faults(text: str, tmp_path: Pat
 
 def _instance(found: dict[str, Any]) -> dict[str, Any]:
     """A file with this one sink or source."""
-    key = "sources" if "topics" in found else "sinks"
+    is_source = "topics" in found or found["type"] not in sink_types()
+    key = "sources" if is_source else "sinks"
     return {key: {"one": found}}

@@ -34,8 +34,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     "pipeline": DATA,
     "audit": DATA,
     "sinks": DATA | {"kafka"},
-    "sources": DATA
-    | {"kafka", "listener", "metrics", "sinks"},  # of the sinks, how TLS is configured
+    # Of the sinks, how TLS is configured.
+    "sources": DATA | {"audit", "kafka", "listener", "metrics", "sinks"},
     "listener": DATA,
     "ebpf": {"errors"},
     "sensor": DATA | {"ebpf", "rules", "metrics"},

@@ -23,7 +23,7 @@ Make = Callable[[str | None], Extract]
 def at(event: Event, first: str, *more: str) -> Any:
     node = event.top(first)
     for key in more:
-        node = child(node, key)
+        node = node.get(key, MISSING) if node.__class__ is dict else child(node, key)
     return node
 
 
@@ -50,6 +50,8 @@ def texts(nodes: list[Any]) -> list[str]:
 def scalar(*path: str) -> Make:
     def extract(event: Event) -> str | None:
         node = at(event, *path)
+        if node.__class__ is str:
+            return node
         return None if node is MISSING else text(node)
 
     return lambda argument: extract

@@ -25,7 +25,17 @@ PLUGIN = "k8saudit"
 _members = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 _decode = msgspec.json.Decoder().decode
 _encode = msgspec.json.Encoder().encode
-_extractor = lru_cache(maxsize=4096)(extractor)
+
+
+@lru_cache(maxsize=4096)
+def _extractor(key: str) -> tuple[Callable[[Any], Any], bool]:
+    """How a field is found, and whether audit events alone have it."""
+    found: Callable[[Any], Any] | None = _OWN.get(key) or extractor(key)
+    return found or _nothing, key.startswith("ka.")
+
+
+def _nothing(record: Any) -> None:
+    return None
 
 
 class AuditRecord(dict[str, Any]):
@@ -68,12 +78,9 @@ class AuditRecord(dict[str, Any]):
         return self._time_ns
 
     def _found(self, key: str) -> Any:
-        own = _OWN.get(key)
-        if own is not None:
-            return own(self)
+        extract, of_audit = _extractor(key)
         # The plugin takes JSON without an audit id for something else.
-        extract = _extractor(key) if "auditID" in self._raw or key[:3] != "ka." else None
-        if extract is None:
+        if of_audit and "auditID" not in self._raw:
             return None
         try:
             return extract(self)

@@ -68,7 +68,7 @@ ADMIN_ROLE = {
         "kind": "ClusterRole",
         "name": "cluster-admin",
     },
-    "subjects": [{"kind": "User", "name": "alice", "apiGroup": "rbac.authorization.k8s.io"}],
+    "subjects": [{"kind": "User", "name": "mallory", "apiGroup": "rbac.authorization.k8s.io"}],
 }
 PRIVILEGED = {"securityContext": {"privileged": True}}
 HOST_PATH = [{"name": "etc", "hostPath": {"path": "/etc"}}]
@@ -338,7 +338,7 @@ def test_falcos_rules_see_what_was_done(events: list[bytes]) -> None:
     assert host_path.fields["ka.req.pod.containers.image"] == ["nginx:1.27"]
     assert hits["Attach/Exec Pod"][0].fields["ka.uri.param[command]"] == "id"
     (bound,) = hits["Attach to cluster-admin Role"]
-    assert '"name":"alice"' in bound.fields["ka.req.binding.subjects"][0]
+    assert '"name":"mallory"' in bound.fields["ka.req.binding.subjects"][0]
 
 
 def test_our_rules_see_what_was_done(events: list[bytes]) -> None:
