@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-NIGHTLY = bool(os.environ.get("NIGHTLY"))
+NIGHTLY = bool(os.environ.get("SIDEKICK_NIGHTLY"))
 
 
 def examples(by_day: int, by_night: int) -> int:

@@ -6,15 +6,14 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from sidekick.rules.ast import And, Check, Node, Not, Or, Part, Values, branches, fold
-from sidekick.rules.escapes import escape
-from sidekick.rules.printer import canonical
+from sidekick.rules.printer import constant, source
 
 _WIDTH = 96
 _INDENT = "  "
 
 
 def layout(tree: Node) -> list[str]:
-    """The lines of a condition; joined with blanks they read back as the same tree."""
+    """The lines of a condition; together they read back as the same tree."""
     return fold(tree, _combine, branches)
 
 
@@ -30,12 +29,12 @@ def _combine(node: Part, inside: list[list[str]]) -> list[str]:
 
 
 def _check(node: Part) -> list[str]:
-    text = canonical(node)
+    text = source(node)
     if len(text) <= _WIDTH or not (isinstance(node, Check) and isinstance(node.right, Values)):
         return [text]
-    head = canonical(replace(node, right=Values(()))).removesuffix(")")
+    head = source(replace(node, right=Values(()))).removesuffix(")")
     lines = [_INDENT]
-    for item in map(escape, node.right.texts):
+    for item in map(constant, node.right.texts):
         if len(lines[-1]) + len(item) > _WIDTH and lines[-1].strip():
             lines.append(_INDENT)
         lines[-1] += f"{item}, "

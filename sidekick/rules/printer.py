@@ -89,9 +89,9 @@ def _source_pieces(node: Part) -> Sequence[_Piece]:
         case Literal(number=False):
             return (readable(node.text),)
         case Check(right=Value(text=text), modifier=""):
-            return (node.left, f" {node.operator} ", _safe(text))
+            return (node.left, f" {node.operator} ", constant(text))
         case Values():
-            return (f"({', '.join(map(_safe, node.texts))})",)
+            return (f"({', '.join(map(constant, node.texts))})",)
         case _:
             return _falco_pieces(node)
 
@@ -111,7 +111,7 @@ def _joined(separator: str, nodes: Iterable[Part]) -> Sequence[_Piece]:
     return [*pieces, ")"]
 
 
-def _safe(text: str) -> str:
+def constant(text: str) -> str:
     """A constant that reads back as it was, quoted only if it must be."""
     printed = escape(text)
     return printed if BARE.fullmatch(printed) else readable(text)

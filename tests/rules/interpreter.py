@@ -8,7 +8,7 @@ from __future__ import annotations
 import base64
 import ipaddress
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from sidekick.rules.ast import (
@@ -17,6 +17,7 @@ from sidekick.rules.ast import (
     Field,
     Items,
     Literal,
+    Macro,
     Node,
     Not,
     Operand,
@@ -32,21 +33,22 @@ _NUMBERS = ("fd.num", "evt.rawres", "proc.tty", "fd.sport", "fd.port", "proc.api
 _EITHER = ("fd.ip", "fd.net", "fd.port", "fd.proto", "fd.sip.name")
 
 
-def holds(node: Node, record: dict[str, Any]) -> bool:
+def holds(node: Node, record: Mapping[str, Any], macros: Mapping[str, Node] = {}) -> bool:
     """Is the condition true of a record?"""
     match node:
         case And(children):
-            return all(holds(child, record) for child in children)
+            return all(holds(child, record, macros) for child in children)
         case Or(children):
-            return any(holds(child, record) for child in children)
+            return any(holds(child, record, macros) for child in children)
         case Not(child):
-            return not holds(child, record)
+            return not holds(child, record, macros)
+        case Macro(name):
+            return holds(macros[name], record, macros)
         case Check():
             return _check(node, record)
-    raise AssertionError(node)
 
 
-def _check(check: Check, record: dict[str, Any]) -> bool:
+def _check(check: Check, record: Mapping[str, Any]) -> bool:
     left = _value(check.left, record)
     if isinstance(left, list) and not left:
         left = None
@@ -183,7 +185,7 @@ def _upper(text: str) -> str:
     return "".join(chr(ord(c) - 32) if "a" <= c <= "z" else c for c in text)
 
 
-def _value(operand: Operand, record: dict[str, Any]) -> Any:
+def _value(operand: Operand, record: Mapping[str, Any]) -> Any:
     match operand:
         case Field():
             return record.get(operand.key)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,7 @@ def rule(name: str, condition: str, output: str = "hit", **keys: Any) -> str:
     """A rule as YAML; other keys as they are, ``priority`` is WARNING."""
     keys = {"desc": "d", "priority": "WARNING", **keys}
     rest = "".join(f"\n  {key.replace('_', '-')}: {value}" for key, value in keys.items())
-    return f"- rule: {name}\n  condition: {condition!r}\n  output: {output!r}{rest}\n"
+    return f"- rule: {name}\n  condition: {json.dumps(condition)}\n  output: {output!r}{rest}\n"
 
 
 def rules(*texts: str) -> RuleSet:

@@ -2,61 +2,76 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Mapping, Sequence
 from random import Random
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sidekick.rules.ast import And, Check, Field, Node, Not, Or, Value
+from sidekick.rules.ast import And, Check, Field, Macro, Node, Not, Or, Value
 from sidekick.rules.compile import Record, compile_tree
 from sidekick.rules.engine import Engine, EngineConfig
-from sidekick.rules.falco_fields import FALCO_FIELDS
+from sidekick.rules.falco_fields import FALCO_FIELDS, SOURCES
+from sidekick.rules.load import load
 from sidekick.rules.printer import source
-from tests.rules import randomly
-from tests.rules.reference import EXAMPLES, holds
-from tests.rules.rule_texts import rule, rules
+from tests.nightly import examples
+from tests.rules.grammar import CHECKS, RECORDS, TYPE_CHECKS, TYPES, trees
+from tests.rules.interpreter import holds
+from tests.rules.rule_texts import rule
 
-_EVENTS = 6
-
-
-@settings(max_examples=EXAMPLES, deadline=None)
-@given(st.randoms(use_true_random=True))
-def test_a_function_means_what_its_tree_means(random: Random) -> None:
-    tree = randomly.condition(random, [])
-    test = compile_tree(tree, FALCO_FIELDS)
-    for _ in range(_EVENTS):
-        event = randomly.event(random)
-        assert test(Record(event)) is holds(tree, event, {}), (source(tree), event)
+EXAMPLES = examples(2_000, 50_000)
 
 
 @settings(max_examples=EXAMPLES, deadline=None)
-@given(st.randoms(use_true_random=True), st.sampled_from(["first", "all"]))
-def test_an_engine_gives_the_alerts_of_the_rules_that_hold(random: Random, matching: str) -> None:
-    macros: dict[str, Node] = {}
-    for number in range(random.randrange(6)):
-        macros[f"macro_{number}"] = randomly.condition(random, list(macros), 3)
-    trees = [randomly.condition(random, list(macros)) for _ in range(random.randrange(1, 8))]
-    text = _yaml(macros, trees)
-    config = EngineConfig(matching="all" if matching == "all" else "first", append_output=())
-    engine = Engine(rules(text), config)
-    for _ in range(_EVENTS):
-        event = randomly.event(random)
-        found = engine.alerts("syscall", event["evt.type"], Record(event), 1)
-        wanted = [f"r{n}" for n, tree in enumerate(trees) if holds(tree, event, macros)]
-        wanted = wanted if matching == "all" else wanted[:1]
-        assert [alert.rule for alert in found] == wanted, (text, event)
-        assert not engine.failed
+@given(trees(), RECORDS)
+def test_a_function_means_what_its_tree_means(tree: Node, record: dict[str, Any]) -> None:
+    assert compile_tree(tree, FALCO_FIELDS)(record) is holds(tree, record)
 
 
-def _yaml(macros: dict[str, Node], trees: list[Node]) -> str:
-    written = [f"- macro: {name}\n  condition: {_quoted(tree)}\n" for name, tree in macros.items()]
-    written += [rule(f"r{number}", source(tree)) for number, tree in enumerate(trees)]
+_MACROS = st.sampled_from(["m0", "m1", "m2"]).map(Macro)
+_CONDITIONS = st.lists(trees(CHECKS | TYPE_CHECKS | _MACROS, 8), min_size=1, max_size=5)
+
+
+@settings(max_examples=EXAMPLES // 2, deadline=None)
+@given(
+    st.lists(trees(CHECKS | TYPE_CHECKS, 4), min_size=3, max_size=3),
+    _CONDITIONS,
+    RECORDS,
+    st.sampled_from(["first", "all"]),
+)
+def test_an_engine_gives_the_alerts_of_the_rules_that_hold(
+    macros: list[Node], conditions: list[Node], record: dict[str, Any], matching: str
+) -> None:
+    named = {f"m{n}": tree for n, tree in enumerate(macros)}
+    conditions = [*conditions, conditions[0]]  # what is written twice is asked once
+    engine = _engine(named, conditions, matching)
+    for type_ in TYPES:
+        event = Record(record, **{"evt.type": type_})
+        found = engine.alerts("syscall", type_, event, 1)
+        wanted = [f"r{n}" for n, tree in enumerate(conditions) if holds(tree, event, named)]
+        assert [alert.rule for alert in found] == wanted[: None if matching == "all" else 1]
+        assert all(type_ in engine.rules[int(name[1:])].types for name in wanted)
+    assert not engine.failed
+
+
+def _engine(macros: Mapping[str, Node], conditions: Sequence[Node], matching: str) -> Engine:
+    text = _yaml(macros, conditions)
+    rules = load([("1.yaml", text)], sources=dict.fromkeys(SOURCES, FALCO_FIELDS))
+    assert rules.ok, [error.describe(rules.contents) for error in rules.errors]
+    first: Any = matching
+    return Engine(rules, EngineConfig(matching=first, append_output=()))
+
+
+def _yaml(macros: Mapping[str, Node], conditions: Sequence[Node]) -> str:
+    written = [
+        f"- macro: {name}\n  condition: {json.dumps(source(tree))}\n"
+        for name, tree in macros.items()
+    ]
+    written += [rule(f"r{number}", source(tree)) for number, tree in enumerate(conditions)]
     return "".join(written)
-
-
-def _quoted(tree: Node) -> str:
-    return repr(source(tree))
 
 
 def _leaf(number: int) -> Check:
@@ -75,7 +90,7 @@ def test_no_depth_changes_the_meaning(depth: int, shared: bool) -> None:
         nodes.append(tree)
     trees = nodes[1::7] if shared else [tree]
     names = [f"r{number}" for number in range(len(trees))]
-    engine = Engine(rules(_yaml({}, trees)), EngineConfig(matching="all", append_output=()))
+    engine = _engine({}, trees, "all")
     random = Random(depth)
     for _ in range(50):
         event = {f"proc.env[V{number}]": random.choice("xy") for number in range(depth)}

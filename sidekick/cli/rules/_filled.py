@@ -7,7 +7,7 @@ from functools import cache
 
 from sidekick.rules.ruleset import Rule, RuleSet
 
-_EXTRACTORS = {"syscall": "sidekick.sensor.fields"}
+_EXTRACTORS = {"syscall": "sidekick.sensor.fields", "k8s_audit": "sidekick.audit.record"}
 """The module of each source that says in ``FILLED`` what it fills."""
 
 _OF_EVERY_EVENT = frozenset({"evt.num", "evt.source", "evt.type"})

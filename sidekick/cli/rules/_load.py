@@ -21,7 +21,7 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 
 def rules_options(function: F) -> F:
-    """Give the command ``rules``, of FILE... or of the configuration, with -t, -T and -D."""
+    """Give the command ``rules``: of FILE..., the configuration or our own, with -t, -T and -D."""
 
     @click.argument("files", nargs=-1, type=click.Path(path_type=Path), metavar="[FILE]...")
     @config_option
@@ -52,8 +52,9 @@ def rules_options(function: F) -> F:
 def load_rules(
     files: Sequence[Path], config: Path | None, choices: Sequence[Choice] = ()
 ) -> RuleSet:
-    """The rules of the files, of the configuration if there are none; it may have errors."""
+    """The rules of the files, else of the configuration, else our own; they may have errors."""
     from sidekick.rule_files import load_files
+    from sidekick.rule_packs import pack_files
     from sidekick.rules.select import select
     from sidekick.settings import load
 
@@ -62,9 +63,7 @@ def load_rules(
         section = load(config, os.environ).rules
         files = files or [Path(file) for file in section.files]
         configured = section.choices
-    if not files:
-        raise click.UsageError("name rule files, or a configuration that has `rules.files`")
-    rules = load_files(files)
+    rules = load_files(files or pack_files())
     if rules.ok:
         for sentence in select(rules, [*choices, *configured]):
             click.echo(f"Warning: {sentence}", err=True)

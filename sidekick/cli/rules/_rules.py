@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from sidekick.errors import ConfigError
+from sidekick.cli.rules._load import sound
 from sidekick.rules.ruleset import RuleSet
 
 _NAME = "--condition"
@@ -17,7 +17,7 @@ def load_rules(files: Sequence[Path]) -> RuleSet:
     """The rules of files and folders; raises ConfigError that names all their faults."""
     from sidekick.rule_files import load_files
 
-    return _sound(load_files(files))
+    return sound(load_files(files))
 
 
 def load_condition(text: str, files: Sequence[Path]) -> Callable[[Mapping[str, Any]], bool]:
@@ -39,20 +39,9 @@ def _with_macros(text: str, files: Sequence[Path]) -> Callable[[Mapping[str, Any
     texts = [(str(path), path.read_text(encoding="utf-8")) for path in rule_files(files)]
     rule = {"rule": _NAME, "condition": text, "desc": "-", "output": "-", "priority": "DEBUG"}
     texts.append((_NAME, json.dumps([rule])))
-    rules = _sound(load(texts, sources=dict.fromkeys(SOURCES, FALCO_FIELDS)))
+    rules = sound(load(texts, sources=dict.fromkeys(SOURCES, FALCO_FIELDS)))
     found = rules.rule(_NAME)
     assert found
     code = rules.sources[found.source]
     match = make_matcher(rules.graph, code.codes, code.names, [(0, found.node)], {}, every=False)
     return lambda record: bool(match(record))
-
-
-def _sound(rules: RuleSet) -> RuleSet:
-    if rules.ok:
-        return rules
-    raise ConfigError(
-        [
-            f"{f.context.file}:{f.context.mark.line + 1}:{f.context.mark.column + 1}: {f.message}"
-            for f in rules.errors
-        ]
-    )

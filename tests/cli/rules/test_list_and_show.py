@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from sidekick.__main__ import run
+from sidekick.rule_packs import pack_files
 
 RULES = """
 - list: shells
@@ -165,9 +166,10 @@ def test_a_configuration_names_files_and_chooses(
     assert list(states(capsys.readouterr().out).values()) == ["off", "on", "on"]
 
 
-def test_without_files_it_says_what_is_wanted(capsys: pytest.CaptureFixture[str]) -> None:
-    assert run(["rules", "list"]) == 2
-    assert "rules.files" in capsys.readouterr().err
+def test_without_files_our_own_are_taken(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["rules", "list", "--json"]) == 0
+    files = {json.loads(line)["file"] for line in capsys.readouterr().out.splitlines()}
+    assert files <= set(map(str, pack_files()))
 
 
 def test_the_group_lists_its_commands(capsys: pytest.CaptureFixture[str]) -> None:
