@@ -81,7 +81,7 @@ class Output:
                 fields[token.key] = None if value is None else token.typed(value)
             shown = MISSING if value is None else token.show(value)
             if token.width:
-                shown = shown[: token.width].ljust(token.width)
+                shown = _fitted(shown, token.width)
             pieces += (shown, literal)
         return "".join(pieces), fields
 
@@ -120,7 +120,7 @@ class _Compiler:
             f"'{_CONTAINER_INFO}' is deprecated and prints nothing; append_output adds the "
             "container's fields"
         )
-        return text.replace(" " + _CONTAINER_INFO, "").replace(_CONTAINER_INFO, "")
+        return text.replace(_CONTAINER_INFO, "")
 
     def _token(self, text: str, start: int) -> tuple[Token, int]:
         """The token after a percent sign, and where it ends."""
@@ -193,6 +193,14 @@ class _Compiler:
         if found.shape is Shape.ANCESTORS:
             return Token(whole, width, plain, _filled(read), _joined, _joined)
         return Token(whole, width, plain, _filled(read), _listed(typed), _each(typed))
+
+
+def _fitted(text: str, width: int) -> str:
+    """The text cut or filled up to a width in bytes."""
+    if text.isascii():
+        return text[:width].ljust(width)
+    cut = text.encode("utf-8", "surrogateescape")[:width].ljust(width)
+    return cut.decode("utf-8", "replace")
 
 
 def _closing(text: str, start: int) -> int:

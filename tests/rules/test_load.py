@@ -164,7 +164,7 @@ def test_a_regular_expression_that_needs_none_is_told(pattern: str, operator: st
 def test_the_old_container_info_is_told_and_prints_nothing() -> None:
     rules = loaded(rule("evt.type = open", output="by=%proc.name %container.info"))
     assert told(rules) == ["LOAD_DEPRECATED_ITEM"]
-    assert rules.rules[0].output.format({"proc.name": "cat"})[0] == "by=cat"
+    assert rules.rules[0].output.format({"proc.name": "cat"})[0] == "by=cat "
 
 
 def test_a_warning_of_a_macro_is_told_once() -> None:
