@@ -31,6 +31,11 @@ def packs() -> RuleSet:
     return load_files(pack_files())
 
 
+@cache
+def engine_of_all() -> Engine:
+    return Engine(packs())
+
+
 def firing() -> list[Any]:
     cases = [case for pack in PACKS for case in suite_of(pack).cases if case.rule and case.alerts]
     return [pytest.param(case, id=f"{case.rule}: {case.name}") for case in cases]
@@ -64,7 +69,7 @@ def test_every_rule_has_several_near_misses() -> None:
 
 @pytest.mark.parametrize("case", firing())
 def test_under_first_match_too_it_is_the_rule_that_speaks(case: Case) -> None:
-    engine = Engine(packs())
+    engine = engine_of_all()
     for number, event in enumerate(case.events, 1):
         got = read(event, number)
         alerts = engine.alerts(got.source, got.type, got.record, got.time_ns)
