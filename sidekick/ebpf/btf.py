@@ -96,6 +96,7 @@ class Btf:
 
     def __init__(self, elf: bytes) -> None:
         data = elf_section(elf, ".BTF")
+        self._symbols = _elf_symbols(elf)  # the places in BTF are only filled in by a linker
         header_size, type_start, type_size, text_start = struct.unpack_from("<4I", data, 4)
         self._texts = data[header_size + text_start :]
         types = data[header_size + type_start :][:type_size]
@@ -134,16 +135,14 @@ class Btf:
         }
 
     def variables(self, section: str) -> Mapping[str, Field]:
-        """The global variables of a data section, such as ``.rodata``."""
+        """The global variables of a data section, such as ``.rodata``, with their places in it."""
         found = {}
         for type_ in self._types:
             if type_.kind == _DATASEC and type_.name == section:
-                for number, offset, _ in struct.iter_unpack("<3I", type_.entries):
-                    variable = self._types[number]
-                    for field in self._fields(number, "", offset):
-                        found[variable.name] = Field(
-                            variable.name, offset, field.code, field.count, ""
-                        )
+                for number, _, _ in struct.iter_unpack("<3I", type_.entries):
+                    name = self._types[number].name
+                    (field,) = self._fields(number, name, self._symbols[name])
+                    found[name] = field
         return found
 
     def _strip(self, number: int) -> _Type:
@@ -204,3 +203,11 @@ def elf_section(elf: bytes, name: str) -> bytes:
         if elf[at : elf.index(b"\0", at)] == name.encode():
             return elf[start : start + length]
     raise KeyError(name)
+
+
+def _elf_symbols(elf: bytes) -> Mapping[str, int]:
+    texts = elf_section(elf, ".strtab")
+    return {
+        texts[label : texts.index(b"\0", label)].decode(): value
+        for label, _, _, value, _ in struct.iter_unpack("<IHHQQ", elf_section(elf, ".symtab"))
+    }

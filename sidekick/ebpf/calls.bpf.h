@@ -7,6 +7,7 @@
 
 #include "arguments.bpf.h"
 #include "cgroup.bpf.h"
+#include "filter.bpf.h"
 #include "processes.bpf.h"
 
 int on_call(u64 *ctx);
@@ -93,6 +94,7 @@ int BPF_PROG(on_call, struct pt_regs *regs, long result)
 	struct scratch *scratch;
 	struct shape *shape;
 	u64 args[6];
+	bool asked;
 
 	if (is_excluded(task->tgid))
 		return 0;
@@ -102,12 +104,17 @@ int BPF_PROG(on_call, struct pt_regs *regs, long result)
 	shape = bpf_map_lookup_elem(&shapes, &call);
 	if (!call || !shape || (shape->flags & SHAPE_FAILURES && result >= 0))
 		return 0;
+	asked = passes_filter(call, shape, task, args, result);
+	if (!asked && !(shape->flags & SHAPE_STATE))
+		return 0;
 	tell_cgroup(task);
 	scratch = begin_record();
 	if (!scratch)
 		return 0;
 	if (compat)
 		scratch->flags |= FLAG_COMPAT;
+	if (!asked)
+		scratch->flags |= FLAG_STATE;
 	record = begin_call(scratch, call, args, result);
 	append_arguments(shape);
 	if (shape->flags & SHAPE_RESULT_FD && result >= 0)

@@ -16,6 +16,9 @@ from types import MappingProxyType
 ARGUMENTS = 6
 """A system call has so many at most."""
 
+CALL_TYPES = 256
+"""Our numbers are below this one."""
+
 SOCKET_CALL = 255
 """Stands in for i386's socketcall(2), which is many calls."""
 

@@ -70,7 +70,7 @@ static __always_inline void tell_cgroup(struct task_struct *task)
 	record->path.length = 0;
 	record->pad = 0;
 	scratch->end = sizeof(*record);
-	append_path(scratch, &record->path, walk_cgroup((u64)node));
+	append_path(scratch, &record->path, walk_cgroup(address_of(node)));
 	if (!send_process(scratch))
 		bpf_map_update_elem(&cgroups, &id, &state, BPF_NOEXIST);
 }

@@ -102,14 +102,19 @@ static __always_inline void append_cwd(struct scratch *scratch, struct text *tex
 		    walk_path((u64)BPF_CORE_READ(fs, pwd.dentry), (u64)BPF_CORE_READ(fs, pwd.mnt)));
 }
 
+/* Does a mount show only a part of its file system? */
+static __always_inline bool shows_part(u64 vfsmount)
+{
+	struct vfsmount *mount = (void *)vfsmount;
+
+	return BPF_CORE_READ(mount, mnt_root) != BPF_CORE_READ(mount, mnt_sb, s_root);
+}
+
 /* The path within the file system, if the mount shows only a part of it: what a bind mount hides. */
 static __always_inline void append_origin(struct scratch *scratch, struct text *text,
 					  struct file *file)
 {
-	struct vfsmount *mount = BPF_CORE_READ(file, f_path.mnt);
-	struct dentry *shown = BPF_CORE_READ(mount, mnt_root);
-
-	if (shown != BPF_CORE_READ(mount, mnt_sb, s_root))
+	if (shows_part((u64)BPF_CORE_READ(file, f_path.mnt)))
 		append_path(scratch, text,
 			    walk_path((u64)BPF_CORE_READ(file, f_path.dentry), 0));
 }

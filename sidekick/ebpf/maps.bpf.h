@@ -14,6 +14,15 @@
 #define TEXT_MAX 4096
 #define RECORD_SPACE 32768
 
+#define FILTER_PATH 248 /* an LPM trie takes keys of 256 bytes */
+#define NO_PLACE 255
+
+struct filter_path_key {
+	u32 bits;
+	u32 group;
+	u8 path[FILTER_PATH];
+};
+
 struct scratch {
 	u32 busy;
 	u32 end; /* of the record so far */
@@ -24,6 +33,9 @@ struct scratch {
 		u8 bytes[RECORD_SPACE + TEXT_MAX];
 	};
 	u8 path[2 * TEXT_MAX];
+	struct filter_path_key key; /* of a path that a filter is asked about */
+	u32 name_start; /* where that path's last component begins */
+	u32 pad;
 };
 
 /* Too large for a per-CPU map, whose values are limited to 32 KiB: an entry a CPU. */
@@ -123,6 +135,8 @@ struct shape {
 	enum argument_kind arguments[ARGUMENTS];
 	enum shape_flag flags;
 	u32 bytes; /* of an ARGUMENT_BYTES */
+	u32 fd_place; /* of the first ARGUMENT_FD; NO_PLACE */
+	u32 pad;
 };
 
 struct {

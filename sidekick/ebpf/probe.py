@@ -21,13 +21,14 @@ import platform
 import select
 import struct
 import time
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from sidekick.ebpf.btf import Btf, Layout
 from sidekick.ebpf.calls import (
+    CALL_TYPES,
     SOCKET_CALL,
     SOCKET_CALLS,
     Call,
@@ -35,6 +36,7 @@ from sidekick.ebpf.calls import (
     call_numbers,
     socketcall_number,
 )
+from sidekick.ebpf.filters import NO_PLACE, Entry, FilterSet, compile_filters
 from sidekick.ebpf.libbpf import BpfError, Object, possible_cpus
 from sidekick.ebpf.ring import Ring, open_ring
 from sidekick.errors import SensorUnavailable
@@ -45,6 +47,8 @@ WAKE_SECS = 0.006
 _OBJECTS = Path(__file__).with_name("objects")
 _KERNEL_BTF = Path("/sys/kernel/btf/vmlinux")
 _HELD = 100_000
+_GRACE_SECS = 0.01
+"""Programs that began with the filters before are long at their end after this."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,6 +140,9 @@ class Probe:
         self._calls = self._open_ring("calls")
         self._processes = self._open_ring("processes")
         self._held: list[bytes] = []
+        self._generation = 0
+        self._next_group = 1
+        self._entries: Sequence[Entry] = ()
         self._epoll = select.epoll()
         stack.callback(self._epoll.close)
         for name in ("calls", "processes"):
@@ -174,6 +181,7 @@ class Probe:
             | call.keeps_state * flags["SHAPE_STATE"]
             | call.only_failures * flags["SHAPE_FAILURES"],
             bytes=max([size for _, size in readings], default=0),
+            fd_place=names.index("FD") if "FD" in names else NO_PLACE,
         )
 
     def watch(self, names: Collection[str]) -> None:
@@ -191,6 +199,36 @@ class Probe:
             table[1][multiplexer] = SOCKET_CALL
         start = self._globals["wanted"].offset
         self._memory[start : start + self._globals["wanted"].count] = b"".join(table)
+
+    def replace_filters(self, filters: FilterSet) -> None:
+        """From one call to the next these decide what is told, in place of those before.
+
+        BpfError if the tables have no room for them; then nothing has changed.
+        """
+        tables = compile_filters(filters, self.layouts["filter"], self._next_group)
+        half = 1 - self._generation
+        for number in range(CALL_TYPES):
+            found = tables.filters.get(number, bytes(self.layouts["filter"].size))
+            self._maps["filters"].update(_key(half * CALL_TYPES + number), found)
+        self._add(tables.entries)
+        self._generation = half
+        struct.pack_into("<I", self._memory, self._globals["generation"].offset, half)
+        time.sleep(_GRACE_SECS)
+        self._remove(self._entries)
+        self._entries = tables.entries
+        self._next_group += len(filters)
+
+    def _add(self, entries: Sequence[Entry]) -> None:
+        for place, (name, key, value) in enumerate(entries):
+            try:
+                self._maps[name].update(key, value)
+            except BpfError:
+                self._remove(entries[:place])
+                raise
+
+    def _remove(self, entries: Sequence[Entry]) -> None:
+        for name, key, _ in entries:
+            self._maps[name].delete(key)
 
     def exclude(self, pid: int) -> None:
         """What this process does is not told."""

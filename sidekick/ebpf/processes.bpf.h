@@ -91,7 +91,7 @@ int BPF_PROG(on_exec, struct task_struct *task, pid_t old_tid, struct linux_binp
 	append_file_path(scratch, &record->path, exe);
 	append_kernel_string(scratch, &record->filename, binprm->filename);
 	append_cwd(scratch, &record->cwd, task);
-	append_path(scratch, &record->cgroup, walk_cgroup((u64)cgroup_node(task)));
+	append_path(scratch, &record->cgroup, walk_cgroup(address_of(cgroup_node(task))));
 	append_memory(scratch, &record->args, mm->arg_start, mm->arg_end, args_bytes);
 	append_memory(scratch, &record->env, mm->env_start, mm->env_end, env_bytes);
 	send_process(scratch);

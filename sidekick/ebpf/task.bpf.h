@@ -62,18 +62,20 @@ static __always_inline u32 terminal(struct signal_struct *signal)
  */
 static __always_inline struct kernfs_node *cgroup_node(struct task_struct *task)
 {
-	struct css_set *set = BPF_CORE_READ(task, cgroups);
-	struct kernfs_node *node = BPF_CORE_READ(set, dfl_cgrp, kn);
+	struct css_set *set = task->cgroups;
+	struct kernfs_node *node = set->dfl_cgrp->kn;
 	struct cgroup_subsys_state *state = NULL;
+	u32 place;
 
 	if (kernfs_parent(node))
 		return node;
-	if (bpf_core_enum_value_exists(enum cgroup_subsys_id, memory_cgrp_id))
-		state = BPF_CORE_READ(
-			set, subsys[bpf_core_enum_value(enum cgroup_subsys_id, memory_cgrp_id)]);
-	if (!state && bpf_core_enum_value_exists(enum cgroup_subsys_id, pids_cgrp_id))
-		state = BPF_CORE_READ(
-			set, subsys[bpf_core_enum_value(enum cgroup_subsys_id, pids_cgrp_id)]);
+	if (bpf_core_enum_value_exists(enum cgroup_subsys_id, memory_cgrp_id)) {
+		place = bpf_core_enum_value(enum cgroup_subsys_id, memory_cgrp_id);
+		bpf_probe_read_kernel(&state, sizeof(state), (void **)set->subsys + place);
+	} else if (bpf_core_enum_value_exists(enum cgroup_subsys_id, pids_cgrp_id)) {
+		place = bpf_core_enum_value(enum cgroup_subsys_id, pids_cgrp_id);
+		bpf_probe_read_kernel(&state, sizeof(state), (void **)set->subsys + place);
+	}
 	return state ? BPF_CORE_READ(state, cgroup, kn) : node;
 }
 

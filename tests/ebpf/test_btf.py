@@ -46,7 +46,7 @@ def test_a_format_unpacks_what_was_packed(btf: Btf) -> None:
     data = layout.pack(arguments=(1, 2, 3), flags=4, bytes=5)
 
     assert len(data) == layout.size
-    assert struct.unpack(layout.format(), data) == (1, 2, 3, 0, 0, 0, 4, 5)
+    assert struct.unpack(layout.format(), data) == (1, 2, 3, 0, 0, 0, 4, 5, 0, 0)
 
 
 def test_a_name_that_is_no_field_is_refused(btf: Btf) -> None:
@@ -68,6 +68,8 @@ def test_enumerations_give_their_values(btf: Btf) -> None:
 
 def test_global_variables_have_their_places(btf: Btf) -> None:
     assert btf.variables(".rodata")["snaplen"].format == "I"
+    places = {name: field.offset for name, field in btf.variables(".bss").items()}
+    assert len(set(places.values())) == len(places) > 2
     assert btf.variables(".bss")["wanted"].count == 2 * 1024
 
 
