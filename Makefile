@@ -2,8 +2,8 @@
 
 BIN := .venv/bin
 
-run: venv  ## the router on :2801, with embedded defaults (ARGS="-c FILE" for yours)
-	@$(BIN)/sidekick hub $(ARGS)
+run: venv  ## sensor (as root) and router on :2801, with embedded defaults (ARGS="-c FILE" for yours)
+	@$(BIN)/sidekick run $(ARGS)
 
 test: venv  ## all tests, against real servers; installs what they need
 	@$(BIN)/python tests/servers/install.py

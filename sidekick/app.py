@@ -9,7 +9,7 @@ import logging
 import os
 import signal
 import time
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +24,7 @@ from sidekick.pipeline.process import Explanation, PipelineConfig, Process
 from sidekick.rule_engine import build_engine
 from sidekick.rules.compile import compile_condition
 from sidekick.rules.engine import Engine
+from sidekick.sensor.supervisor import SOCKET, StatusMetrics, Supervisor
 from sidekick.settings import Settings, Watcher, changed_sections, load, needs_restart
 from sidekick.settings.check import make_process
 from sidekick.sources import source_module
@@ -32,10 +33,12 @@ from sidekick.web.admin import AdminConfig
 from sidekick.web.asgi import first_call, open_listener, serve_asgi
 from sidekick.web.health import exposition
 from sidekick.web.ingest import serve
+from sidekick.web.listen import ListenConfig
 
 log = logging.getLogger(__name__)
 
 _LOOK_SECS = 2.0
+_SENSOR_BODY = 16 * 1024**2
 _PIPELINE = tuple(PipelineConfig.model_fields)
 
 
@@ -43,8 +46,14 @@ class App:
     """One hub as configured; ``path``, ``environ`` and ``overrides`` are read again on reload."""
 
     def __init__(
-        self, path: Path | None, environ: Mapping[str, str], overrides: Mapping[str, Any]
+        self,
+        path: Path | None,
+        environ: Mapping[str, str],
+        overrides: Mapping[str, Any],
+        sensor: Sequence[str] = (),
     ) -> None:
+        """``sensor`` is the command that starts this machine's sensor; none: a hub alone."""
+        self._sensor = Supervisor(sensor, StatusMetrics()) if sensor else None
         self._path = path
         self._environ = environ
         self._overrides = overrides
@@ -73,7 +82,7 @@ class App:
                 self._handle_signals()
                 self._start_sources()
                 _freeze()
-                async with self._background():
+                async with self._background(), self._watching():
                     await self._stop.wait()
                 log.info("stopping")
                 await self._stop_sources(list(self._sources))
@@ -98,6 +107,8 @@ class App:
                 await self._change_sources(old)
             if "logging" in changed:
                 logs.set_up(settings.logging)
+            if self._sensor is not None:
+                self._sensor.reload()
             log.info("configuration reloaded", extra={"changed": ",".join(sorted(changed)) or "-"})
 
     def explain(self, body: bytes, now_ns: int) -> Explanation:
@@ -123,7 +134,7 @@ class App:
             async with serve(
                 listen, self.hub, ready=self.hub.problems, expose=exposition(metrics.REGISTRY)
             ):
-                print(_banner(self.settings), flush=True)
+                print(_banner(self.settings, self._sensor is not None), flush=True)
                 yield
         except OSError as error:
             raise ConfigError(
@@ -132,6 +143,22 @@ class App:
                     "another program may use the port: stop it, or set listen.port"
                 ]
             ) from error
+
+    @contextlib.asynccontextmanager
+    async def _watching(self) -> AsyncIterator[None]:
+        """This machine's own sensor, which sends its alerts to a socket of our own."""
+        if self._sensor is None or not self.settings.sensor.enabled:
+            yield
+            return
+        path = self.settings.state_dir / SOCKET
+        local = ListenConfig(body_limit=_SENSOR_BODY)
+        async with serve(local, self.hub, ready=self.hub.problems, path=path):
+            watching = asyncio.create_task(self._sensor.run(), name="sensor")
+            try:
+                yield
+            finally:
+                watching.cancel()
+                await asyncio.gather(watching, return_exceptions=True)
 
     @contextlib.asynccontextmanager
     async def _background(self) -> AsyncIterator[None]:
@@ -282,7 +309,7 @@ def _freeze() -> None:
     gc.set_threshold(20_000, 20, 50)
 
 
-def _banner(settings: Settings) -> str:
+def _banner(settings: Settings, sensor: bool) -> str:
     listen, admin = settings.listen, settings.admin
     scheme = "https" if listen.tls else "http"
     host = "localhost" if listen.address in ("0.0.0.0", "::") else listen.address
@@ -293,7 +320,7 @@ def _banner(settings: Settings) -> str:
             ("TLS", listen.tls),
             ("tokens", listen.tokens),
             ("dedup", settings.dedup.enabled),
-            ("sensor", False),
+            ("sensor", sensor and settings.sensor.enabled),
         )
         if not on
     ]

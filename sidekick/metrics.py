@@ -184,6 +184,37 @@ latency_seconds = LaneHistogram(
 )
 
 
+sensor_up = Gauge(
+    "sidekick_sensor_up", "1 while this machine's own sensor watches.", registry=REGISTRY
+)
+sensor_events = Counter(
+    "sidekick_sensor_events",
+    "Events that rules were asked about.",
+    registry=REGISTRY,
+)
+sensor_alerts = Counter(
+    "sidekick_sensor_alerts", "Alerts that the sensor made of them.", registry=REGISTRY
+)
+sensor_drops = Counter(
+    "sidekick_sensor_drops",
+    "What the sensor lost, by reason: calls_full and processes_full (a buffer of the kernel's was "
+    "full), busy, process table full, sender (alerts that neither hub nor disk could take).",
+    ["reason"],
+    registry=REGISTRY,
+)
+sensor_processes = Gauge(
+    "sidekick_sensor_processes", "Processes that the sensor remembers.", registry=REGISTRY
+)
+sensor_missed = Counter(
+    "sidekick_sensor_missed_processes",
+    "Processes whose start was not told, and that were looked up in /proc.",
+    registry=REGISTRY,
+)
+sensor_starts = Counter(
+    "sidekick_sensor_starts", "Starts of the sensor's process.", registry=REGISTRY
+)
+
+
 class Bounded:
     """Lets through at most ``limit`` different values of a label; the rest become "other"."""
 

@@ -70,3 +70,28 @@ def api_options(function: F) -> F:
         return function(api=Api(url, token.strip(), ca), **arguments)
 
     return command  # type: ignore[return-value]
+
+
+def sensor_options(function: F) -> F:
+    """Give the command ``config``, ``state`` and ``rules``."""
+    for option in (
+        click.option(
+            "--rules",
+            type=click.Path(path_type=Path, exists=True),
+            multiple=True,
+            help="A rule file or a folder of them, in place of the configured ones; repeatable.",
+        ),
+        click.option(
+            "--state",
+            type=click.Path(path_type=Path, file_okay=False),
+            help="Directory of the alert log; goes over state_dir of the file.",
+        ),
+        click.option(
+            "-c",
+            "--config",
+            type=click.Path(path_type=Path, dir_okay=False),
+            help="Configuration file, sidekick's or falcosidekick's.",
+        ),
+    ):
+        function = option(function)
+    return function

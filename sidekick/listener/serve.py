@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
+import socket
 from collections.abc import AsyncIterator
+from pathlib import Path
 from typing import Protocol
 
 from sidekick.listener.config import ListenerConfig
@@ -23,8 +26,12 @@ class FinishingService(Service, Protocol):
 
 
 @contextlib.asynccontextmanager
-async def serve(config: ListenerConfig, service: FinishingService) -> AsyncIterator[int]:
+async def serve(
+    config: ListenerConfig, service: FinishingService, path: Path | None = None
+) -> AsyncIterator[int]:
     """Listen; gives the port. Raises ``OSError`` when it cannot, ``ConfigError`` of ``tls``.
+
+    With a ``path`` on a unix socket there, which only our own user can open; then the port is 0.
 
     On the way out it takes no more connections, answers what has come, then closes.
     """
@@ -38,20 +45,35 @@ async def serve(config: ListenerConfig, service: FinishingService) -> AsyncItera
     )
     connections = Connections(service, limits, loop.time)
     certificates = Certificates(config.tls) if config.tls is not None else None
-    server = await loop.create_server(
-        connections.make,
-        config.address,
-        config.port,
-        backlog=1024,
-        ssl=certificates.context if certificates else None,
-    )
+    context = certificates.context if certificates else None
+    if path is None:
+        server = await loop.create_server(
+            connections.make, config.address, config.port, backlog=1024, ssl=context
+        )
+    else:
+        server = await _on_unix_socket(connections, path)
     sweeper = loop.create_task(_sweep(connections, certificates, config), name="listener-sweep")
     try:
-        yield server.sockets[0].getsockname()[1]
+        yield 0 if path else server.sockets[0].getsockname()[1]
     finally:
         sweeper.cancel()
         server.close()
         await _close(connections, service)
+
+
+async def _on_unix_socket(connections: Connections, path: Path) -> asyncio.Server:
+    """Bound under another name first, so that nobody finds it before its rights are right."""
+    hidden = path.with_name(f".{path.name}.{os.getpid()}")
+    hidden.unlink(missing_ok=True)
+    sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    sock.setblocking(False)
+    sock.bind(str(hidden))
+    hidden.chmod(0o600)
+    server = await asyncio.get_running_loop().create_unix_server(
+        connections.make, sock=sock, backlog=1024
+    )
+    hidden.replace(path)
+    return server
 
 
 async def _sweep(

@@ -53,6 +53,20 @@ CLONE: Table = tuple(
         *(("VFORK", 14), ("NEWCGROUP", 25), ("PIDFD", 12), ("NEWTIME", 7)),
     )
 )
+_MOUNT = """
+RDONLY NOSUID NODEV NOEXEC SYNCHRONOUS REMOUNT MANDLOCK DIRSYNC NOSYMFOLLOW - NOATIME NODIRATIME
+BIND MOVE REC SILENT POSIXACL UNBINDABLE PRIVATE SLAVE SHARED RELATIME KERNMOUNT I_VERSION
+STRICTATIME LAZYTIME
+"""
+MOUNT: Table = tuple((name, 1 << bit) for bit, name in enumerate(_MOUNT.split()) if name != "-")
+UMOUNT: Table = (("FORCE", 1), ("DETACH", 2), ("EXPIRE", 4), ("NOFOLLOW", 8))
+EXE: Table = (
+    ("EXE_WRITABLE", 1),
+    ("EXE_UPPER_LAYER", 2),
+    ("EXE_FROM_MEMFD", 8),
+    ("EXE_LOWER_LAYER", 4),
+)
+EXECVEAT: Table = (("AT_EMPTY_PATH", 0x1000), ("AT_SYMLINK_NOFOLLOW", 0x100))
 UNLINK: Table = (("AT_REMOVEDIR", 0x200),)
 LINK: Table = (("AT_SYMLINK_FOLLOW", 0x400), ("AT_EMPTY_PATH", 0x1000))
 RENAME: Table = (("RENAME_NOREPLACE", 1), ("RENAME_EXCHANGE", 2), ("RENAME_WHITEOUT", 4))
@@ -104,6 +118,19 @@ def _numbered(prefix: str, names: str, start: int = 0) -> dict[int, str]:
     }
 
 
+PRCTL: Mapping[int, str] = {
+    number: f"PR_{name}"
+    for number, name in (
+        *((1, "SET_PDEATHSIG"), (3, "GET_DUMPABLE"), (4, "SET_DUMPABLE"), (7, "GET_KEEPCAPS")),
+        *((8, "SET_KEEPCAPS"), (15, "SET_NAME"), (16, "GET_NAME"), (21, "GET_SECCOMP")),
+        *((22, "SET_SECCOMP"), (23, "CAPBSET_READ"), (24, "CAPBSET_DROP"), (35, "SET_MM")),
+        *((36, "SET_CHILD_SUBREAPER"), (38, "SET_NO_NEW_PRIVS"), (47, "CAP_AMBIENT")),
+    )
+}
+FCNTL: Mapping[int, str] = {
+    **_numbered("F", "DUPFD GETFD SETFD GETFL SETFL GETLK SETLK SETLKW SETOWN GETOWN"),
+    1030: "F_DUPFD_CLOEXEC",
+}
 FAMILY: Mapping[int, str] = _numbered("AF", _FAMILIES)
 PTRACE: Mapping[int, str] = _numbered("PTRACE", _PTRACE) | _numbered(
     "PTRACE", _PTRACE_LATER, 0x4200

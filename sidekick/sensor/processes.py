@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Iterator
 
 from sidekick.sensor import procfs
 from sidekick.sensor.process import Process
-from sidekick.sensor.record import Header, Record, text_of
+from sidekick.sensor.record import Header, Record, text_of, vector
 
 _LINGER = 512
 """So many processes are remembered after their end, for records that come a little late."""
@@ -75,8 +75,8 @@ class Processes:
         """A process became another program; gives it as it is now."""
         process = self.of(record.header)
         process.comm = text_of(record.header.comm)
-        process.argv = record["args"] or b""
-        process.env = record["env"]
+        process.argv = vector(record["args"] or b"")
+        process.env = vector(record["env"] or b"")
         process.exepath = text_of(record["path"] or b"")
         if record.cwd:
             process.cwd = text_of(record.cwd)

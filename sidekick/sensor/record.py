@@ -21,6 +21,12 @@ class Kind(IntEnum):
     CGROUP = 6
 
 
+class Flag(IntFlag):
+    """How a record came to be. ``STATE``: it only keeps state, no rule asks for it."""
+
+    STATE = 1
+
+
 class ExeFlag(IntFlag):
     """What is known of an executed file."""
 
@@ -158,3 +164,8 @@ class Record(Protocol):
 def text_of(raw: bytes) -> str:
     """A text for people, JSON and conditions; what is no UTF-8 becomes U+FFFD."""
     return raw.decode("utf-8", "replace")
+
+
+def vector(raw: bytes) -> bytes:
+    """An argument vector without the NUL that ends its last part."""
+    return raw[:-1] if raw.endswith(b"\0") else raw

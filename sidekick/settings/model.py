@@ -19,6 +19,7 @@ from sidekick.pipeline.silence import SilenceConfig
 from sidekick.pipeline.window import WindowConfig
 from sidekick.rules.config import RulesConfig
 from sidekick.section import Section
+from sidekick.sensor.config import SensorConfig
 from sidekick.sinks import SinkConfig
 from sidekick.sources import SourceConfig
 from sidekick.web.admin import AdminConfig
@@ -63,6 +64,9 @@ class Settings(Section):
     sinks: dict[str, SerializeAsAny[SinkConfig]] = Field(default_factory=dict)
     """Destinations by a name of your choice, each with a lane of its own; 62 at most. Without this
     key: one named `stdout` that prints a line per alert."""
+
+    sensor: SensorConfig = SensorConfig()
+    """The sensor of `sidekick run` and `sidekick sensor`."""
 
     _warnings: tuple[str, ...] = PrivateAttr(())
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import select
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from typing import ClassVar, Literal
 
@@ -45,8 +45,9 @@ format: text
     type: Literal["stdout"] = "stdout"
     stream: Literal["stdout", "stderr"] = "stdout"
     """Which of the two streams."""
-    format: Literal["text", "json"] = "text"
-    """`text`: a readable line per alert; `json`: its document, one a line."""
+    format: Literal["text", "json", "falco"] = "text"
+    """`text`: a readable line per alert; `json`: its document, one a line; `falco`: the line that
+    Falco itself prints with `json_output`."""
     color: Literal["auto", "always", "never"] = "auto"
     """Colour of the priority; `auto`: only on a terminal."""
     lane: LaneConfig = LaneConfig(batch_items=500, concurrency=1)
@@ -55,20 +56,16 @@ format: text
 class Stdout:
     """Writes to a stream that others share, and that may be a pipe nobody reads."""
 
-    def __init__(self, number: int, as_json: bool, colored: bool) -> None:
+    def __init__(self, number: int, line: Callable[[Envelope], bytes]) -> None:
         self._number = number
-        self._as_json = as_json
-        self._colored = colored
+        self._line = line
         self._turn = asyncio.Lock()
         self._mid_line = False
         self._poll = select.poll()
         self._poll.register(number, select.POLLOUT)
 
     async def send(self, batch: Sequence[Envelope]) -> None:
-        if self._as_json:
-            lines = [e.body for e in batch]
-        else:
-            lines = [_line(document.read(e.body), e.priority, self._colored) for e in batch]
+        lines = [self._line(envelope) for envelope in batch]
         async with self._turn:
             await self._write(b"\n".join(lines) + b"\n")
 
@@ -125,4 +122,9 @@ async def open_sink(config: Config) -> AsyncIterator[Sink]:
     """The stream is not ours: it is neither closed nor made non-blocking."""
     number = _FILE_NUMBERS[config.stream]
     colored = config.color == "always" or (config.color == "auto" and os.isatty(number))
-    yield Stdout(number, config.format == "json", colored)
+    lines: dict[str, Callable[[Envelope], bytes]] = {
+        "json": lambda envelope: envelope.body,
+        "falco": lambda envelope: document.as_falco(envelope.body),
+        "text": lambda envelope: _line(document.read(envelope.body), envelope.priority, colored),
+    }
+    yield Stdout(number, lines[config.format])

@@ -11,6 +11,7 @@ import contextlib
 import itertools
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 from urllib.parse import unquote_to_bytes
 
@@ -315,11 +316,12 @@ async def serve(
     *,
     ready: Ready = always_ready,
     expose: Exposition | None = None,
+    path: Path | None = None,
 ) -> AsyncIterator[int]:
-    """Listen for alerts; gives the port. Raises ``OSError`` when it cannot.
+    """Listen for alerts, at ``path`` on a unix socket; gives the port, or 0. Raises ``OSError``.
 
     On the way out it takes no more connections, answers what has come, then closes.
     """
     service = Ingest(config, intake, ready, expose or exposition(metrics.REGISTRY))
-    async with serve_service(config, service) as port:
+    async with serve_service(config, service, path) as port:
         yield port

@@ -35,12 +35,12 @@ class Header:
 
 @dataclass(frozen=True)
 class File:
-    path: bytes = b"/etc/shadow"
+    path: bytes
     fd: int = 3
     mode: int = 0o100640
     flags: int = 0
-    dev: int = 0x800002
-    ino: int = 4711
+    dev: int = 0x802
+    ino: int = 47
 
 
 @dataclass(frozen=True)
@@ -59,10 +59,13 @@ class Socket:
 
 @dataclass(frozen=True)
 class Record:
+    """``arguments`` by Falco's names; ``texts`` are the directories that descriptors are;
+    ``parts`` are the fields that only its kind has."""
+
     type: str = "openat"
     kind: int = Kind.CALL
     header: Header = field(default_factory=Header)
-    result: int | None = 0
+    result: int | None = None
     cwd: bytes | None = None
     file: File | None = None
     socket: Socket | None = None
@@ -76,10 +79,17 @@ class Record:
         return self.arguments.get(name)
 
     def text(self, name: str) -> bytes | None:
-        return self.texts.get(name)
+        found = self.texts.get(name, self.arguments.get(name))
+        return found if isinstance(found, bytes) else None
 
     def __getitem__(self, name: str) -> Any:
         return self.parts.get(name)
+
+
+def call_record(type_: str = "openat", result: int = 3, **of: Any) -> Record:
+    """A system call that ended; other parts of the record and its header by name."""
+    header = {n: of.pop(n) for n in tuple(of) if n in Header.__dataclass_fields__}
+    return Record(type_, Kind.CALL, Header(**header), result, **of)
 
 
 def exec_record(argv: bytes = b"cat\0/etc/shadow", **of: Any) -> Record:
@@ -94,21 +104,23 @@ def exec_record(argv: bytes = b"cat\0/etc/shadow", **of: Any) -> Record:
         "ino": 7,
         "ctime_ns": 1_700_000_000_000_000_000,
         "mtime_ns": 1_600_000_000_000_000_000,
-        "flags": 0,
+        "flags": of.pop("exe_flags", 0),
         "pid_ns_start_ns": 0,
-        **of.pop("parts", {}),
+        "filename": name,
+        "cap_inheritable": 0,
+        **of,
     }
-    return Record("execve", Kind.EXEC, Header(**header), 0, parts=parts, **of)
+    return Record("execve", Kind.EXEC, Header(**header), cwd=parts.pop("cwd", None), parts=parts)
 
 
 def fork_record(parent: Header, child: int, start_ns: int = 9_500_000_000, **parts: Any) -> Record:
     """A process forks; the child is a process unless ``child_tid`` says otherwise."""
     found = {"child_pid": child, "child_tid": child, "child_start_ns": start_ns}
     found |= {"child_vpid": child, "pid_ns_start_ns": 0, **parts}
-    return Record("clone", Kind.FORK, parent, child, parts=found)
+    return Record("clone", Kind.FORK, parent, parts=found)
 
 
 def exit_record(header: Header, *, last: int = 1, reaper: int = 1) -> Record:
     """A thread ends."""
     parts = {"last": last, "reaper_pid": reaper}
-    return Record("procexit", Kind.EXIT, header, None, parts=parts)
+    return Record("procexit", Kind.EXIT, header, parts=parts)

@@ -17,9 +17,9 @@ from tests.sensor.records import File
 
 
 @pytest.mark.parametrize(
-    ("file", "letter", "name"),
+    ("found", "letter", "name"),
     [
-        (File(), "f", "file"),
+        (File(b"/etc/shadow"), "f", "file"),
         (File(b"/etc", mode=0o40755), "f", "file"),  # only O_DIRECTORY makes one of it, as in Falco
         (File(b"/etc", mode=0o40755, flags=0o200000), "d", "directory"),
         (File(b"/dev/null", mode=0o20666), "f", "file"),
@@ -38,8 +38,8 @@ from tests.sensor.records import File
         (File(b"memfd:x", mode=0o100777), "m", "memfd"),
     ],
 )
-def test_what_a_descriptor_is(file: File, letter: str, name: str) -> None:
-    assert kind_of(file) == (letter, name)
+def test_what_a_descriptor_is(found: File, letter: str, name: str) -> None:
+    assert kind_of(found) == (letter, name)
 
 
 @pytest.mark.parametrize(

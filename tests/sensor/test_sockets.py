@@ -50,15 +50,15 @@ def test_who_connects_is_the_client() -> None:
 
 
 def test_who_accepts_is_the_server() -> None:
-    sock = Socket(local_port=22, remote_port=50_000)
-    found = connection("accept4", sock, 5, None)
+    given = Socket(local_port=22, remote_port=50_000)
+    found = connection("accept4", given, 5, None)
     assert found.name == "10.0.0.2:50000->10.0.0.1:22"
     assert found.server == Endpoint(LOCAL, 22)
 
 
 def test_who_listens_has_no_client() -> None:
-    sock = Socket(remote=b"\0\0\0\0", remote_port=0, local_port=22, state=10)
-    found = connection("listen", sock, 0, None)
+    given = Socket(remote=b"\0\0\0\0", remote_port=0, local_port=22, state=10)
+    found = connection("listen", given, 0, None)
     assert found.name == "10.0.0.1:22"
     assert found.client is None
     assert found.server == Endpoint(LOCAL, 22)
@@ -66,8 +66,8 @@ def test_who_listens_has_no_client() -> None:
 
 @pytest.mark.parametrize("result", [-111, -101, -115])
 def test_a_connection_that_failed_has_the_address_that_was_asked_for(result: int) -> None:
-    sock = Socket(local=b"\0\0\0\0", local_port=0, remote=b"\0\0\0\0", remote_port=0, state=7)
-    found = connection("connect", sock, result, inet("10.9.9.9", 22))
+    given = Socket(local=b"\0\0\0\0", local_port=0, remote=b"\0\0\0\0", remote_port=0, state=7)
+    found = connection("connect", given, result, inet("10.9.9.9", 22))
     assert found.server == Endpoint(b"\x0a\x09\x09\x09", 22)
     assert not found.connected
 
@@ -79,21 +79,21 @@ def test_a_datagram_goes_where_the_call_says() -> None:
 
 
 def test_a_datagram_comes_from_where_the_call_says() -> None:
-    sock = Socket(type=2, protocol=17, state=7, local_port=53, remote=b"\0" * 4, remote_port=0)
-    found = connection("recvfrom", sock, 10, inet("10.0.0.9", 40_001))
+    given = Socket(type=2, protocol=17, state=7, local_port=53, remote=b"\0" * 4, remote_port=0)
+    found = connection("recvfrom", given, 10, inet("10.0.0.9", 40_001))
     assert found.server == Endpoint(LOCAL, 53)
     assert found.client == Endpoint(b"\x0a\0\0\x09", 40_001)
 
 
 def test_a_fresh_socket_has_neither_name_nor_role() -> None:
-    sock = Socket(local=b"\0" * 4, local_port=0, remote=b"\0" * 4, remote_port=0, state=7)
-    found = connection("socket", sock, 3, None)
+    given = Socket(local=b"\0" * 4, local_port=0, remote=b"\0" * 4, remote_port=0, state=7)
+    found = connection("socket", given, 3, None)
     assert (found.client, found.server) == (None, None)
 
 
 def test_mapped_addresses_are_ipv4() -> None:
-    sock = Socket(family=10, local=MAPPED + LOCAL, remote=MAPPED + REMOTE)
-    found = connection("connect", sock, 0, None)
+    given = Socket(family=10, local=MAPPED + LOCAL, remote=MAPPED + REMOTE)
+    found = connection("connect", given, 0, None)
     assert found.kind == ("4", "ipv4")
     assert found.name == "10.0.0.1:40000->10.0.0.2:443"
 
@@ -106,8 +106,8 @@ def test_ipv6() -> None:
 
 
 def test_unix_sockets_have_paths() -> None:
-    sock = Socket(family=1, local=b"", remote=b"", protocol=0, remote_path=b"/run/docker.sock")
-    found = connection("connect", sock, 0, None)
+    given = Socket(family=1, local=b"", remote=b"", protocol=0, remote_path=b"/run/docker.sock")
+    found = connection("connect", given, 0, None)
     assert found.kind == ("u", "unix")
     assert found.name == "->/run/docker.sock"
     assert found.l4proto is None
@@ -116,8 +116,8 @@ def test_unix_sockets_have_paths() -> None:
 
 @pytest.mark.parametrize(("family", "letter"), [(16, "n"), (17, "o"), (40, "o")])
 def test_other_families(family: int, letter: str) -> None:
-    sock = Socket(family=family, local=b"", remote=b"", local_port=0, remote_port=0)
-    assert connection("socket", sock, 3, None).kind.letter == letter
+    given = Socket(family=family, local=b"", remote=b"", local_port=0, remote_port=0)
+    assert connection("socket", given, 3, None).kind.letter == letter
 
 
 @pytest.mark.parametrize(
@@ -125,8 +125,8 @@ def test_other_families(family: int, letter: str) -> None:
     [(2, 1, 6, "tcp"), (2, 1, 0, "tcp"), (2, 2, 0, "udp"), (2, 3, 1, "icmp"), (10, 3, 58, "icmp")],
 )
 def test_protocols(family: int, type_: int, protocol: int, name: str) -> None:
-    sock = Socket(family=family, type=type_, protocol=protocol)
-    assert connection("connect", sock, 0, None).l4proto == name
+    given = Socket(family=family, type=type_, protocol=protocol)
+    assert connection("connect", given, 0, None).l4proto == name
 
 
 def test_a_peer_is_new_once() -> None:

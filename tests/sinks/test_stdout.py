@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from sidekick import document
 from sidekick.errors import Retryable
-from sidekick.model import Priority
+from sidekick.model import Envelope, Priority
 from sidekick.sinks import stdout
 from sidekick.sinks.stdout import Config, Stdout, _line, open_sink
 from tests.sinks.conformance import envelope, identity
@@ -84,16 +84,20 @@ async def test_colour_is_for_terminals(
     os.close(theirs)
 
 
+def _body(envelope: Envelope) -> bytes:
+    return envelope.body
+
+
 async def test_json_is_the_document() -> None:
     with pipe() as (reader, writer):
-        await Stdout(writer, as_json=True, colored=False).send([envelope(1), envelope(2)])
+        await Stdout(writer, _body).send([envelope(1), envelope(2)])
         lines = os.read(reader, 65536).splitlines()
     assert [json.loads(one)["uuid"] for one in lines] == [identity(1), identity(2)]
 
 
 async def test_a_reader_that_takes_its_time_gets_whole_lines_and_stops_nobody() -> None:
     with pipe() as (reader, writer):
-        sink = Stdout(writer, as_json=True, colored=False)
+        sink = Stdout(writer, _body)
         sending = asyncio.create_task(sink.send([envelope(n) for n in range(500)]))
         os.set_blocking(reader, False)
         got = b""
@@ -110,7 +114,7 @@ async def test_a_reader_that_takes_its_time_gets_whole_lines_and_stops_nobody() 
 
 async def test_a_write_that_was_cut_short_does_not_spoil_the_next_line() -> None:
     with pipe() as (reader, writer):
-        sink = Stdout(writer, as_json=True, colored=False)
+        sink = Stdout(writer, _body)
         sending = asyncio.create_task(sink.send([envelope(n) for n in range(500)]))
         while not sink._mid_line:
             await asyncio.sleep(0)
@@ -129,10 +133,27 @@ async def test_a_write_that_was_cut_short_does_not_spoil_the_next_line() -> None
 
 async def test_a_pipe_that_nobody_reads_is_a_fault_that_may_pass() -> None:
     with pipe() as (reader, writer):
-        sink = Stdout(writer, as_json=False, colored=False)
+        sink = Stdout(writer, _body)
         await sink.probe()
         os.close(reader)
         with pytest.raises(Retryable, match="standard error"):
             await sink.send([envelope(1)])
         with pytest.raises(Retryable, match="nobody reads"):
             await sink.probe()
+
+
+async def test_falcos_line_has_falcos_keys_alone() -> None:
+    with pipe() as (reader, writer):
+        ours, theirs = os.dup(1), writer
+        os.dup2(theirs, 1)
+        try:
+            async with open_sink(Config.model_validate({"format": "falco"})) as sink:
+                await sink.send([envelope(1)])
+        finally:
+            os.dup2(ours, 1)
+            os.close(ours)
+        line = json.loads(os.read(reader, 65536))
+    assert list(line) == sorted(line)
+    assert set(line) == {
+        *("hostname", "output", "output_fields", "priority", "rule", "source", "tags", "time")
+    }

@@ -1,0 +1,57 @@
+"""``sidekick sensor``: watch this machine, send alerts to a hub elsewhere."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import click
+
+from sidekick.cli._options import sensor_options
+
+
+@click.command()
+@click.option(
+    "--to",
+    "target",
+    default="",
+    metavar="URL|unix:PATH",
+    help="The hub; without it, the one of the same state directory.",
+)
+@click.option(
+    "--ca",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="PEM file of the authority that signed the hub's certificate.",
+)
+@click.option("--supervised", is_flag=True, hidden=True)
+@click.option("--exclude", "excluded", type=int, multiple=True, hidden=True)
+@sensor_options
+def command(
+    target: str,
+    ca: Path | None,
+    supervised: bool,
+    excluded: tuple[int, ...],
+    config: Path | None,
+    state: Path | None,
+    rules: tuple[Path, ...],
+) -> int:
+    """Watch this machine and send alerts to a hub. Needs root, or CAP_BPF and CAP_PERFMON.
+
+    While the hub is away they are kept on disk. A changed rule file is read again by itself.
+    """
+    from sidekick.errors import SensorUnavailable
+    from sidekick.sensor.sensor import Exit
+    from sidekick.sensor.supervisor import UNAVAILABLE
+    from sidekick.sensor_process import SensorOptions, SensorProcess
+
+    overrides = {} if state is None else {"state_dir": str(state)}
+    options = SensorOptions(config, overrides, rules, target, ca, supervised, excluded)
+    try:
+        SensorProcess(options, os.environ).run()
+    except SensorUnavailable as error:
+        click.echo(f"Error: {error}", err=True)
+        return UNAVAILABLE
+    except Exit as error:
+        click.echo(f"Error: {error}", err=True)
+        return 1
+    return 0

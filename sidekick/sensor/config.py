@@ -1,0 +1,74 @@
+"""Settings of the sensor."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import BeforeValidator, Field
+
+from sidekick.model import Priority
+from sidekick.section import Duration, Secret, Section, Size
+
+Action = Literal["ignore", "log", "alert", "exit"]
+
+
+def _priority(value: object) -> object:
+    found = Priority.parse(value) if isinstance(value, str) else None
+    if found is None:
+        raise ValueError(f"wanted a priority such as warning, found {value!r}")
+    return found.label.lower()
+
+
+class DropsConfig(Section):
+    """What happens when the kernel had events that nobody could take."""
+
+    actions: tuple[Action, ...] = ("log", "alert")
+    """`log` writes a line, `alert` makes an alert of the source `internal`, `exit` ends the sensor,
+    `ignore` does nothing; they are counted in any case."""
+    threshold: float = Field(0.0, ge=0, le=1)
+    """The share of a second's events beyond which the actions are taken."""
+    rate: float = Field(1 / 30, gt=0)
+    """So many times a second the actions are taken at most, on average."""
+    max_burst: int = Field(1, ge=1)
+    """So many times in a row after a quiet time."""
+    priority: Annotated[str, BeforeValidator(_priority)] = "warning"
+    """The alert's priority; Falco's is debug."""
+
+
+class ContainersConfig(Section):
+    """Where names, images and labels of containers come from."""
+
+    wait: Duration = Field(0.1, ge=0, le=5)
+    """How long all events of a new container together may wait for its runtime's answer."""
+    docker: tuple[Path, ...] = (
+        Path("/run/docker.sock"),
+        Path("/var/run/docker.sock"),
+        Path("/run/podman/podman.sock"),
+    )
+    """Sockets of Docker's API, which podman has as well; what is not there is passed over."""
+    host: Path = Path("/")
+    """Where the host's root directory is seen, if the sensor runs in a container."""
+
+
+class SensorConfig(Section):
+    """The sensor: what the kernel tells, and what is made of it."""
+
+    enabled: bool = True
+    """Does `sidekick run` start it?"""
+    buffer: Size = Field(8 * 1024**2, ge=4096)
+    """Memory for events between kernel and sensor; rounded up to a power of two."""
+    process_buffer: Size = Field(4 * 1024**2, ge=4096)
+    """The same for starts and ends of processes."""
+    snaplen: int = Field(80, ge=0, le=4096)
+    """Bytes of what is sent and received that `evt.buffer` has."""
+    processes: int = Field(32_768, ge=256)
+    """Processes that are remembered at a time."""
+    outbox: Size = Field(64 * 1024**2, ge=1024**2)
+    """Room on disk for alerts while the hub is away; beyond it the oldest go, counted."""
+    token: Secret | None = None
+    """What a hub elsewhere wants to see; rather in the environment: `${SIDEKICK_TOKEN}`."""
+    drops: DropsConfig = DropsConfig()
+    """What happens when events are lost."""
+    containers: ContainersConfig = ContainersConfig()
+    """What is asked about containers."""

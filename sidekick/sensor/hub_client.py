@@ -1,0 +1,75 @@
+"""Sends lines of alerts to a hub: by HTTP, to an address or a unix socket."""
+
+from __future__ import annotations
+
+import http.client
+import socket
+import ssl
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from sidekick.errors import ConfigError
+
+_PATH = "/v1/alerts"
+_TIMEOUT_SECS = 30.0
+_HEADERS = {"Content-Type": "application/x-ndjson", "User-Agent": "sidekick-sensor"}
+
+
+class HubAway(Exception):
+    """The hub did not take them; str() says why. They are to be sent again."""
+
+
+class _UnixConnection(http.client.HTTPConnection):
+    def __init__(self, path: str) -> None:
+        super().__init__("localhost", timeout=_TIMEOUT_SECS)
+        self._path = path
+
+    def connect(self) -> None:
+        self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        self.sock.settimeout(self.timeout)
+        self.sock.connect(self._path)
+
+
+class HubClient:
+    """A connection that is kept open. It belongs to one thread."""
+
+    def __init__(self, target: str, token: str = "", ca: Path | None = None) -> None:
+        """``target`` is ``unix:PATH``, ``http://...`` or ``https://...``; raises ConfigError."""
+        self.target = target
+        self._headers = _HEADERS | ({"Authorization": f"Bearer {token}"} if token else {})
+        self._prefix = ""
+        self._connection = self._make(target, ca)
+
+    def send(self, lines: bytes) -> None:
+        """All are with the hub, durably; raises HubAway."""
+        try:
+            self._connection.request("POST", self._prefix + _PATH, lines, self._headers)
+            answer = self._connection.getresponse()
+            body = answer.read()
+        except (OSError, http.client.HTTPException) as error:
+            self._connection.close()
+            raise HubAway(f"{self.target}: {error or type(error).__name__}") from error
+        if answer.status != 200:
+            text = body[:200].decode("utf-8", "replace").strip()
+            raise HubAway(f"{self.target}: it answered {answer.status} {text}")
+
+    def close(self) -> None:
+        """End the connection."""
+        self._connection.close()
+
+    def _make(self, target: str, ca: Path | None) -> http.client.HTTPConnection:
+        if target.startswith("unix:"):
+            return _UnixConnection(target.removeprefix("unix:"))
+        parts = urlsplit(target)
+        if parts.scheme not in ("http", "https") or not parts.hostname:
+            wanted = "unix:/PATH, http://HOST:PORT or https://HOST:PORT"
+            raise ConfigError([f"--to: wanted {wanted}, found {target!r}"])
+        self._prefix = parts.path.rstrip("/")
+        if parts.scheme == "http":
+            return http.client.HTTPConnection(
+                parts.hostname, parts.port or 2801, timeout=_TIMEOUT_SECS
+            )
+        context = ssl.create_default_context(cafile=None if ca is None else str(ca))
+        return http.client.HTTPSConnection(
+            parts.hostname, parts.port or 2801, timeout=_TIMEOUT_SECS, context=context
+        )

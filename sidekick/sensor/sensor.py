@@ -1,0 +1,223 @@
+"""The sensor at work: what the kernel tells goes through the stream, alerts go to the sender.
+
+Everything happens in one thread, which sleeps while nothing does. The kernel wakes it at most once
+in 5 ms; what comes in between is taken together.
+"""
+
+from __future__ import annotations
+
+import gc
+import logging
+import os
+import select
+import time
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from pathlib import Path
+
+from sidekick.ebpf.calls import all_calls
+from sidekick.ebpf.probe import WAKE_SECS, Probe, ProbeConfig, open_probe
+from sidekick.errors import ConfigError
+from sidekick.rules.engine import Engine
+from sidekick.sensor import privileges, procfs
+from sidekick.sensor.config import SensorConfig
+from sidekick.sensor.containers import Containers
+from sidekick.sensor.decode import Decoder
+from sidekick.sensor.docker import Docker
+from sidekick.sensor.drops import Drops, alert_of
+from sidekick.sensor.fields.extract import Knowledge
+from sidekick.sensor.processes import Processes
+from sidekick.sensor.sender import Sender
+from sidekick.sensor.status import Status
+from sidekick.sensor.stream import SYSCALL, Stream
+from sidekick.sensor.users import Users
+
+log = logging.getLogger(__name__)
+
+_TICK_SECS = 1.0
+_SWEPT = 200
+_ASKED_AGAIN_TICKS = 10
+_CONTAINERD = Path("run/containerd/containerd.sock")
+
+_STOP, _RELOAD = b"s", b"r"
+
+Tell = Callable[[Status], None]
+
+
+class Exit(Exception):
+    """Events were lost, and the configuration says that the sensor ends then."""
+
+
+class Sensor:
+    """Watches until it is stopped. ``tell`` gets a status each second."""
+
+    def __init__(
+        self,
+        config: SensorConfig,
+        load: Callable[[], Engine],
+        sender: Sender,
+        tell: Tell,
+        excluded: Iterable[int] = (),
+    ) -> None:
+        """``load`` gives the rules, at the start and for each reload; raises ConfigError."""
+        self._config = config
+        self._load = load
+        self._engine = load()
+        self._sender = sender
+        self._tell = tell
+        self._excluded = tuple(excluded)
+        self._drops = Drops(config.drops)
+        self._ticks = 0
+        self._events = 0
+        self._alerts = 0
+        self._told_reader, self._told_writer = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
+
+    def stop(self) -> None:
+        """End ``run`` soon; may be called from a signal handler and from any thread."""
+        os.write(self._told_writer, _STOP)
+
+    def reload(self) -> None:
+        """Go over to other rules soon; those that have an error change nothing."""
+        os.write(self._told_writer, _RELOAD)
+
+    def run(self, attached: Callable[[], None] = lambda: None) -> None:
+        """Load, attach, watch; raises SensorUnavailable, Exit."""
+        with ExitStack() as stack:
+            probe = stack.enter_context(open_probe(self._probe_config()))
+            executor = ThreadPoolExecutor(2, thread_name_prefix="containers")
+            stack.callback(executor.shutdown, wait=False, cancel_futures=True)
+            knowledge = self._knowledge(executor)
+            stream = Stream(self._engine, knowledge, on_cgroup=probe.set_container)
+            decode = Decoder(probe.layouts).decode
+            for pid in self._excluded:
+                probe.exclude(pid)
+            probe.watch(self._calls())
+            probe.attach()
+            privileges.drop()
+            self._sender.start()
+            knowledge.processes.scan(procfs.process_ids())
+            _settle()
+            attached()
+            self._watch(probe, stream, decode, knowledge)
+
+    def _calls(self) -> list[str]:
+        """The system calls that the rules ask for."""
+        types = self._engine.types(SYSCALL)
+        return [name for name in all_calls() if name in types]
+
+    def _probe_config(self) -> ProbeConfig:
+        config = self._config
+        return ProbeConfig(
+            calls_bytes=_power_of_two(config.buffer),
+            processes_bytes=_power_of_two(config.process_buffer),
+            snaplen=config.snaplen,
+        )
+
+    def _knowledge(self, executor: ThreadPoolExecutor) -> Knowledge:
+        host = self._config.containers.host
+        sockets = {path.resolve() for path in self._config.containers.docker}
+        containers = Containers(
+            [Docker(path) for path in sorted(sockets)],
+            executor,
+            wait=self._config.containers.wait,
+            containerd=(host / _CONTAINERD).exists(),
+            clock=time.monotonic,
+        )
+        return Knowledge(
+            Processes(limit=self._config.processes),
+            Users(time.monotonic_ns, host=host),
+            containers,
+            boot_ns=_boot_ns(),
+            hostname=self._engine.config.hostname,
+        )
+
+    # -- the loop ----------------------------------------------------------------------------
+
+    def _watch(
+        self, probe: Probe, stream: Stream, decode: Callable[[bytes], object], known: Knowledge
+    ) -> None:
+        poll = select.epoll()
+        poll.register(probe.fileno(), select.EPOLLIN)
+        poll.register(self._told_reader, select.EPOLLIN)
+        due = time.monotonic()
+        with poll:
+            while True:
+                ready = poll.poll(max(due - time.monotonic(), 0.0))
+                if any(number == self._told_reader for number, _ in ready):
+                    told = os.read(self._told_reader, 64)
+                    if _STOP in told:
+                        return
+                    self._go_over(probe, stream)
+                while records := probe.drain():
+                    alerts = stream.take(map(decode, records))  # type: ignore[arg-type]
+                    if alerts:
+                        self._alerts += len(alerts)
+                        self._sender.put(alerts)
+                    if time.monotonic() >= due:
+                        break
+                    time.sleep(WAKE_SECS)
+                if time.monotonic() >= due:
+                    due = time.monotonic() + _TICK_SECS
+                    self._tick(probe, stream, known)
+
+    def _go_over(self, probe: Probe, stream: Stream) -> None:
+        try:
+            self._engine = stream.engine = self._load()
+        except ConfigError as error:
+            log.error("the rules stay as they were")
+            for fault in error.faults:
+                log.error(fault)
+            return
+        probe.watch(self._calls())
+        log.info("rules reloaded", extra={"rules": len(self._engine.rules)})
+
+    def _tick(self, probe: Probe, stream: Stream, known: Knowledge) -> None:
+        """Once a second: what was lost, what has gone, how it goes."""
+        self._ticks += 1
+        known.boot_ns = _boot_ns()
+        known.processes.sweep(_SWEPT, lambda pid: os.path.exists(f"/proc/{pid}"))
+        if self._ticks % _ASKED_AGAIN_TICKS == 0:
+            known.containers.ask_again()
+        totals = {
+            **probe.losses(),
+            "process table full": known.processes.evicted,
+            "sender": self._sender.dropped,
+        }
+        events, self._events = stream.events - self._events, stream.events
+        lost, loss = self._drops.look(totals, events, time.monotonic())
+        self._tell(
+            Status(
+                drops=lost,
+                events=stream.events,
+                alerts=self._alerts,
+                processes=len(known.processes),
+                missed=known.processes.missed,
+            )
+        )
+        if loss is None:
+            return
+        actions = self._config.drops.actions
+        if "log" in actions:
+            log.error("events were lost", extra={"lost": loss.lost, "of": loss.events + loss.lost})
+        if "alert" in actions:
+            hostname = known.hostname
+            self._sender.put([alert_of(loss, self._config.drops, hostname, time.time_ns())])
+        if "exit" in actions:
+            raise Exit(f"{loss.lost} events were lost, and sensor.drops.actions says exit")
+
+
+def _power_of_two(size: int) -> int:
+    return 1 << (size - 1).bit_length()
+
+
+def _boot_ns() -> int:
+    """When the machine started, since the epoch; another one after the clock was set."""
+    return time.time_ns() - time.clock_gettime_ns(time.CLOCK_BOOTTIME)
+
+
+def _settle() -> None:
+    """What start-up made stays: no collection needs to look at it again."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 50)

@@ -1,0 +1,91 @@
+"""The stream of records: each changes what is known, and those that rules ask for are matched."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, Protocol
+
+from sidekick.model import Alert
+from sidekick.sensor.fields import EventFields
+from sidekick.sensor.fields.extract import Knowledge
+from sidekick.sensor.fields.paths import argument_path
+from sidekick.sensor.process import Process
+from sidekick.sensor.record import Flag, Kind, Record, text_of
+
+SYSCALL = "syscall"
+_MOVES = frozenset({"chdir", "fchdir", "chroot"})
+
+
+class Engine(Protocol):
+    """The rules."""
+
+    def alerts(
+        self, source: str, type: str, record: Mapping[str, Any], time_ns: int
+    ) -> Sequence[Alert]:
+        """The alerts of an event."""
+        ...
+
+
+class Stream:
+    """Takes records in the order of their times. ``events`` counts those that were matched.
+
+    ``on_cgroup`` is told of each new cgroup whether it is a container's.
+    """
+
+    def __init__(
+        self,
+        engine: Engine,
+        knowledge: Knowledge,
+        *,
+        on_cgroup: Callable[[int, bool], None] = lambda _id, _inside: None,
+    ) -> None:
+        self.engine = engine
+        self.events = 0
+        self._knowledge = knowledge
+        self._processes = knowledge.processes
+        self._on_cgroup = on_cgroup
+
+    def take(self, records: Iterable[Record]) -> list[Alert]:
+        """What the rules say to some records."""
+        alerts: list[Alert] = []
+        for record in records:
+            match record.kind:
+                case Kind.CALL:
+                    alerts += self._call(record)
+                case Kind.EXEC:
+                    alerts += self._match(record, self._processes.executed(record))
+                case Kind.FORK:
+                    self._processes.forked(record)
+                case Kind.EXIT:
+                    self._processes.exited(record)
+                case Kind.RENAME:
+                    self._processes.renamed(record)
+                case Kind.CGROUP:
+                    self._cgroup(record)
+        return alerts
+
+    def _call(self, record: Record) -> Sequence[Alert]:
+        process = self._processes.of(record.header)
+        if record.type in _MOVES and record.result == 0:
+            self._moved(record, process)
+        return () if record.header.flags & Flag.STATE else self._match(record, process)
+
+    def _match(self, record: Record, process: Process) -> Sequence[Alert]:
+        self.events += 1
+        event = EventFields(record, process, self._knowledge, self.events)
+        return self.engine.alerts(SYSCALL, record.type, event, event.time_ns)
+
+    def _moved(self, record: Record, process: Process) -> None:
+        """Its working directory is another one: the kernel tells it after the call."""
+        if record.cwd:
+            process.cwd = text_of(record.cwd)
+        elif record.type != "fchdir":
+            event = EventFields(record, process, self._knowledge)
+            process.cwd = argument_path(event, "path") or process.cwd
+        elif record.file:
+            process.cwd = text_of(record.file.path)
+
+    def _cgroup(self, record: Record) -> None:
+        number = record["cgroup_id"]
+        found = self._knowledge.containers.learn(number, text_of(record["path"]))
+        self._on_cgroup(number, bool(found.id))

@@ -1,0 +1,145 @@
+"""``sidekick run`` and ``sidekick sensor`` as they are used, on this machine's kernel."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.ebpf.kernel import need_kernel
+from tests.rules.loading import OFFICIAL, needs_official_files
+from tests.sensor.kernel import act, rule, running
+
+WATCHES = "the sensor watches"
+
+
+@pytest.fixture(autouse=True)
+def _kernel() -> None:
+    need_kernel()
+
+
+@pytest.fixture
+def state(tmp_path: Path) -> Path:
+    return tmp_path
+
+
+def mark(state: Path) -> tuple[Path, Path]:
+    """A rule for a file of our own, and the file."""
+    file = state / "marked"
+    file.write_text("x")
+    rules = state / "rules.yaml"
+    rules.write_text(rule("marked", f"evt.type in (open, openat) and fd.name = {file}"))
+    return rules, file
+
+
+def config(state: Path) -> list[str]:
+    return ["-c", str(state / "sidekick.yaml")]
+
+
+def json_run(state: Path, rules: Path) -> list[str]:
+    text = "listen: {address: 127.0.0.1, port: 0}\nadmin: {enabled: false}\n"
+    (state / "sidekick.yaml").write_text(text + "dedup: {enabled: false}\n")
+    return ["run", "--json", "--rules", str(rules), *config(state)]
+
+
+@needs_official_files
+def test_a_read_of_the_shadow_file_is_falcos_alert(state: Path) -> None:
+    rules = OFFICIAL / "falco_rules.yaml"
+    with running(*json_run(state, rules), state=state) as sidekick:
+        sidekick.hears(WATCHES)
+        act("cat", "/etc/shadow")
+        found = sidekick.alert("Read sensitive file untrusted", proc_pname="python")
+    fields: dict[str, Any] = found["output_fields"]
+    assert found["priority"] == "Warning"
+    assert found["source"] == "syscall"
+    assert found["hostname"] == socket.gethostname()
+    assert found["tags"] == sorted(found["tags"])
+    assert fields["fd.name"] == "/etc/shadow"
+    assert fields["proc.cmdline"] == "cat /etc/shadow"
+    assert fields["proc.exepath"] == os.path.realpath("/bin/cat")
+    assert fields["user.name"] == "root"
+    assert fields["evt.type"] in ("open", "openat")
+    assert found["time"].endswith("Z")
+
+
+def test_changed_rules_are_taken_over_and_broken_ones_are_not(state: Path) -> None:
+    rules, file = mark(state)
+    with running(*json_run(state, rules), state=state) as sidekick:
+        sidekick.hears(WATCHES)
+        rules.write_text("- rule: [")
+        sidekick.hears("the rules stay as they were")
+        act("cat", str(file))
+        sidekick.alert("marked")
+        other = state / "other"
+        rules.write_text(rule("other", f"evt.type = mkdir and evt.arg.path = {other}"))
+        sidekick.hears("rules reloaded")
+        act("python3", "-c", f"import os; os.mkdir({str(other)!r})")
+        sidekick.alert("other")
+
+
+def test_a_killed_sensor_is_started_again_and_knows_what_was_there(state: Path) -> None:
+    rules, file = mark(state)
+    with running(*json_run(state, rules), state=state) as sidekick:
+        sidekick.hears(WATCHES)
+        parent = sidekick.process.pid
+        (child,) = subprocess.check_output(["pgrep", "-P", str(parent)]).split()
+        os.kill(int(child), signal.SIGKILL)
+        sidekick.hears("the sensor ended")
+        sidekick.hears(WATCHES)
+        act("cat", str(file))
+        found = sidekick.alert("marked")
+    assert found["output_fields"]["proc.cmdline"] == f"cat {file}"
+
+
+def test_alerts_of_a_killed_hub_wait_and_reach_the_next_one(state: Path) -> None:
+    rules, file = mark(state)
+    local = f"unix:{state / 'sensor.sock'}"
+    with running("sensor", "--to", local, "--rules", str(rules), state=state) as sensor:
+        sensor.hears(WATCHES)
+        act("cat", str(file))
+        sensor.hears("the hub is away")
+    with running(*json_run(state, rules), state=state) as sidekick:
+        assert sidekick.alert("marked")["output_fields"]["proc.cmdline"] == f"cat {file}"
+
+
+def test_two_sensors_see_the_same(state: Path) -> None:
+    rules, file = mark(state)
+    other = state / "second"
+    other.mkdir()
+    with (
+        running(*json_run(state, rules), state=state) as first,
+        running(*json_run(other, rules), state=other) as second,
+    ):
+        first.hears(WATCHES)
+        second.hears(WATCHES)
+        act("cat", str(file))
+        first.alert("marked")
+        second.alert("marked")
+
+
+def test_without_rights_one_sentence_and_the_hub_alone(state: Path) -> None:
+    rules, _ = mark(state)
+    sys_admin, perfmon, bpf = 21, 38, 39
+    command = json_run(state, rules)
+    with running(*command, state=state, without=(sys_admin, perfmon, bpf)) as sidekick:
+        assert "CAP_BPF and CAP_PERFMON" in sidekick.hears("Error: ")
+        sidekick.hears("no sensor on this machine; the hub runs without it")
+        assert sidekick.process.poll() is None
+        assert sidekick.stop() == 0
+
+
+def test_after_attaching_hardly_any_right_is_left(state: Path) -> None:
+    rules, _ = mark(state)
+    with running("sensor", "--rules", str(rules), state=state) as sensor:
+        sensor.hears(WATCHES)
+        status = Path(f"/proc/{sensor.process.pid}/status").read_text()
+    facts = dict(line.split(":", 1) for line in status.splitlines())
+    kept = 1 << 39 | 1 << 19 | 1 << 2  # CAP_BPF, CAP_SYS_PTRACE, CAP_DAC_READ_SEARCH
+    assert int(facts["CapPrm"], 16) & ~kept == 0
+    assert int(facts["CapEff"], 16) & ~kept == 0
+    assert facts["NoNewPrivs"].strip() == "1"

@@ -1,0 +1,128 @@
+from __future__ import annotations
+
+import json
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from sidekick.model import Alert, Priority
+from sidekick.sensor.hub_client import HubAway
+from sidekick.sensor.outbox import Outbox
+from sidekick.sensor.sender import Sender
+
+
+class Hub:
+    """Takes lines unless it is away."""
+
+    def __init__(self) -> None:
+        self.bodies: list[bytes] = []
+        self.away = threading.Event()
+        self.refused = threading.Event()
+
+    def send(self, lines: bytes) -> None:
+        if self.away.is_set():
+            self.refused.set()
+            raise HubAway("it is away")
+        self.bodies.append(lines)
+
+    @property
+    def rules(self) -> list[str]:
+        return [json.loads(line)["rule"] for body in self.bodies for line in body.splitlines()]
+
+
+def alerts(*names: int) -> list[Alert]:
+    return [
+        Alert(
+            rule=str(name),
+            priority=Priority.NOTICE,
+            source="syscall",
+            time="2026-01-01T00:00:00.000000000Z",
+            time_ns=0,
+            fields={},
+            fields_json=b"{}",
+        )
+        for name in names
+    ]
+
+
+def eventually(holds: Callable[[], bool]) -> None:
+    until = time.monotonic() + 10
+    while not holds():
+        assert time.monotonic() < until
+        time.sleep(0.005)
+
+
+def test_alerts_reach_the_hub_in_order(tmp_path: Path) -> None:
+    hub = Hub()
+    sender = Sender(hub, Outbox(tmp_path, 1 << 20))
+    sender.start()
+    for number in range(100):
+        sender.put(alerts(number))
+    sender.stop(5)
+    assert hub.rules == [str(number) for number in range(100)]
+    assert (sender.sent, sender.dropped) == (100, 0)
+
+
+def test_what_comes_together_is_sent_together(tmp_path: Path) -> None:
+    hub = Hub()
+    sender = Sender(hub, Outbox(tmp_path, 1 << 20))
+    sender.put(alerts(*range(1200)))
+    sender.start()
+    sender.stop(5)
+    assert [body.count(b"\n") for body in hub.bodies] == [500, 500, 200]
+
+
+def test_while_the_hub_is_away_alerts_wait_on_disk_and_follow_in_order(tmp_path: Path) -> None:
+    hub = Hub()
+    hub.away.set()
+    outbox = Outbox(tmp_path, 1 << 20)
+    sender = Sender(hub, outbox)
+    sender.start()
+    sender.put(alerts(1))
+    hub.refused.wait(5)
+    sender.put(alerts(2, 3))
+    eventually(lambda: outbox.size > 300)
+    hub.away.clear()
+    eventually(lambda: sender.sent == 3)
+    sender.put(alerts(4))
+    sender.stop(5)
+    assert hub.rules == ["1", "2", "3", "4"]
+    assert not outbox
+
+
+def test_what_a_stopped_sender_could_not_send_the_next_one_does(tmp_path: Path) -> None:
+    hub = Hub()
+    hub.away.set()
+    first = Sender(hub, Outbox(tmp_path, 1 << 20))
+    first.start()
+    first.put(alerts(1, 2))
+    first.stop(5)
+    hub.away.clear()
+    second = Sender(hub, Outbox(tmp_path, 1 << 20))
+    second.start()
+    eventually(lambda: second.sent == 2)
+    second.stop(5)
+    assert hub.rules == ["1", "2"]
+
+
+def test_what_waits_in_memory_is_bounded_and_the_rest_counted(tmp_path: Path) -> None:
+    sender = Sender(Hub(), Outbox(tmp_path, 1 << 20))
+    for _ in range(25):
+        sender.put(alerts(*range(1000)))
+    assert sender.dropped == 5000
+    sender.start()
+    sender.stop(5)
+    assert sender.sent == 20_000
+
+
+def test_what_not_even_the_disk_takes_is_counted(tmp_path: Path) -> None:
+    hub = Hub()
+    hub.away.set()
+    box = tmp_path / "box"
+    sender = Sender(hub, Outbox(box, 1 << 20))
+    box.rmdir()
+    sender.put(alerts(1, 2))
+    sender.start()
+    sender.stop(5)
+    assert sender.dropped == 2

@@ -1,0 +1,105 @@
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from sidekick.model import Alert
+from sidekick.sensor.record import Flag, Kind
+from sidekick.sensor.stream import Stream
+from tests.sensor.fields.events import CONTAINER, knowledge
+from tests.sensor.records import (
+    File,
+    Header,
+    Record,
+    call_record,
+    exec_record,
+    exit_record,
+    fork_record,
+)
+
+
+class Engine:
+    """Remembers what it was asked, as it was when it was asked."""
+
+    def __init__(self, *keys: str) -> None:
+        self.keys = keys
+        self.seen: list[tuple[Any, ...]] = []
+
+    def alerts(
+        self, source: str, type: str, record: Mapping[str, Any], time_ns: int
+    ) -> list[Alert]:
+        assert source == "syscall"
+        self.seen.append((type, *(record[key] for key in self.keys)))
+        return []
+
+
+def test_calls_and_execs_are_matched_in_order() -> None:
+    engine = Engine("evt.num", "proc.name")
+    stream = Stream(engine, knowledge())
+    stream.take([exec_record(b"cat\0a"), call_record(comm=b"cat"), call_record("connect")])
+    assert engine.seen == [("execve", 1, "cat"), ("openat", 2, "cat"), ("connect", 3, "cat")]
+    assert stream.events == 3
+
+
+def test_what_only_keeps_state_is_not_matched() -> None:
+    engine = Engine()
+    records = [
+        fork_record(Header(), 200),
+        exit_record(Header(pid=200, tid=200)),
+        call_record("chdir", 0, flags=int(Flag.STATE)),
+        Record("", Kind.RENAME, parts={"target_pid": 100, "target_tid": 100, "name": b"x"}),
+    ]
+    Stream(engine, knowledge()).take(records)
+    assert engine.seen == []
+
+
+def test_a_child_has_its_parents_name_until_it_runs_something() -> None:
+    engine = Engine("proc.pname", "proc.cmdline")
+    shell = Header(comm=b"sh")
+    child: dict[str, Any] = {"pid": 200, "tid": 200, "ppid": 100, "start_ns": 9_500_000_000}
+    stream = Stream(engine, knowledge())
+    stream.take(
+        [
+            exec_record(b"sh\0-c\0id"),
+            fork_record(shell, 200),
+            call_record(comm=b"sh", **child),
+            exec_record(b"id", **child),
+        ]
+    )
+    assert engine.seen == [
+        ("execve", "bash", "sh -c id"),
+        ("openat", "sh", "sh -c id"),
+        ("execve", "sh", "id"),
+    ]
+
+
+def test_a_directory_that_was_changed_is_known_to_the_children() -> None:
+    engine = Engine()
+    known = knowledge()
+    stream = Stream(engine, known)
+    stream.take(
+        [
+            exec_record(b"sh", cwd=b"/root"),
+            call_record("chdir", 0, cwd=b"/tmp", arguments={"path": b"/tmp"}),
+            fork_record(Header(), 200),
+        ]
+    )
+    child = known.processes.get(200)
+    assert child is not None
+    assert child.cwd == "/tmp"
+    stream.take([call_record("fchdir", 0, file=File(b"/srv"), arguments={"fd": 3})])
+    assert known.processes.of(Header()).cwd == "/srv"
+    stream.take([call_record("chdir", -2, arguments={"path": b"/no"})])
+    assert known.processes.of(Header()).cwd == "/srv"
+
+
+def test_a_new_cgroup_is_told_whether_it_is_a_containers() -> None:
+    told: list[tuple[int, bool]] = []
+    engine = Engine("container.id")
+    stream = Stream(engine, knowledge(), on_cgroup=lambda *what: told.append(what))
+    cgroups = {5: f"/docker/{CONTAINER}", 6: "/system.slice"}
+    for number, path in cgroups.items():
+        parts = {"cgroup_id": number, "path": path.encode()}
+        stream.take([Record("", Kind.CGROUP, parts=parts), call_record(cgroup_id=number)])
+    assert told == [(5, True), (6, False)]
+    assert engine.seen == [("openat", CONTAINER[:12]), ("openat", "host")]
