@@ -312,6 +312,11 @@ def _make_calls(server: Kubernetes) -> None:
         )
 
 
+def _named(events: Sequence[bytes], name: str) -> bytes:
+    """The first event about something of that name."""
+    return next(event for event in events if record_of(event)["ka.target.name"] == name)
+
+
 @cache
 def _engine(*files: Path) -> Engine:
     found = load_files(files)
@@ -337,6 +342,10 @@ def test_falcos_rules_see_what_was_done(events: list[bytes]) -> None:
     assert host_path.fields["ka.resp.name"].startswith("host-")
     assert host_path.fields["ka.req.pod.containers.image"] == ["nginx:1.27"]
     assert hits["Attach/Exec Pod"][0].fields["ka.uri.param[command]"] == "id"
+    (configmap,) = hits["Create/Modify Configmap With Private Credentials"]
+    given = record_of(_named(events, "app"))["ka.req.configmap.obj"]
+    assert given == '{"password":"swordfish \\u003c\\u0026\\u003e"}'
+    assert configmap.fields["ka.req.configmap.name"] == "app"
     (bound,) = hits["Attach to cluster-admin Role"]
     assert '"name":"mallory"' in bound.fields["ka.req.binding.subjects"][0]
 

@@ -181,6 +181,8 @@ def _audit_flags(folder: Path, hook: AuditHook) -> list[str]:
         f"--audit-webhook-config-file={folder / 'webhook.yaml'}",
         "--audit-webhook-batch-max-wait=100ms",
         "--audit-webhook-initial-backoff=200ms",
+        "--audit-webhook-truncate-enabled=true",
+        f"--audit-webhook-truncate-max-event-size={4 * 1024**2}",
     ]
 
 

@@ -67,6 +67,8 @@ def decode(line: bytes, number: int, sources: Mapping[str, FieldRegistry]) -> Ne
         if isinstance(event.get("payload"), dict):
             # The text as it came: numbers and objects in it are printed as they were written.
             event["payload"] = msgspec.json.decode(line, type=_Audit).payload
+        elif "auditID" in event:  # a line of an API server's audit log
+            event = {"payload": msgspec.Raw(line.strip())}
         return event_of(event, number, sources)
     except (ValueError, msgspec.DecodeError) as fault:
         raise BadEvent(f"not JSON: {fault}") from None

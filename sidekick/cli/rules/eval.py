@@ -49,8 +49,9 @@ def command(
     """Match EVENTS, JSON objects one a line, with rules, and print the alerts as Falco does.
 
     An event is {"time": NS, "source": "syscall", "type": "openat", "fields": {"proc.name": "cat"}}
-    or {"source": "k8s_audit", "payload": {AUDIT EVENT}}. EVENTS "-", or none, is standard input. A
-    line that is no event is told on standard error, the others go on, and the exit code is 1.
+    or {"source": "k8s_audit", "payload": {AUDIT EVENT}}, or a line of an API server's audit log as
+    it is. EVENTS "-", or none, is standard input. A line that is no event is told on standard
+    error, the others go on, and the exit code is 1.
 
     With --condition, the answer to a bad line is "error"; the condition may use the macros and
     lists of --rules.

@@ -223,6 +223,11 @@ def test_audit_events_go_through_their_extraction(rules: Command, audit_rules: P
     assert done.lines == ["true"]
 
 
+def test_a_line_of_an_audit_log_is_an_event_as_it_is(rules: Command, audit_rules: Path) -> None:
+    done = rules("eval", "--rules", audit_rules, stdin=f"  {json.dumps(AUDIT)} \n")
+    assert json.loads(done.out)["output"].endswith(": Warning alice 201 12345678901234567890123 1")
+
+
 def test_fields_of_audit_events_may_be_given_too(rules: Command, audit_rules: Path) -> None:
     fields = {"ka.verb": "create", "ka.target.resource": "pods"}
     event = {"source": "k8s_audit", "time": 1, "fields": fields}
