@@ -7,14 +7,18 @@ from functools import cache
 from typing import Any
 
 import pytest
+import yaml
 
+from sidekick.model import Alert
 from sidekick.rule_files import load_files
 from sidekick.rule_packs import pack_files
+from sidekick.rules.allow import allowing
 from sidekick.rules.cases import Case
 from sidekick.rules.engine import Engine
 from sidekick.rules.falco_fields import SOURCES
+from sidekick.rules.load import load
 from sidekick.rules.neutral import NeutralEvent, read_event
-from sidekick.rules.ruleset import RuleSet
+from sidekick.rules.ruleset import Rule, RuleSet
 from sidekick.rules.trial import Coverage, Trial
 from tests.rules.pack_cases import FOLDER, PACKS, suite_of
 
@@ -70,10 +74,44 @@ def test_every_rule_has_several_near_misses() -> None:
 @pytest.mark.parametrize("case", firing())
 def test_under_first_match_too_it_is_the_rule_that_speaks(case: Case) -> None:
     engine = engine_of_all()
-    for number, event in enumerate(case.events, 1):
-        got = read(event, number)
-        alerts = engine.alerts(got.source, got.type, got.record, got.time_ns)
-        assert [alert.rule for alert in alerts] == [case.rule]
+    assert [alert.rule for alert in _alerts(engine, case)] == [case.rule] * len(case.events)
+
+
+def test_the_exceptions_that_are_made_of_alerts_keep_them_away() -> None:
+    items = []
+    for param in firing():
+        (case,) = param.values
+        alerts = _alerts(Engine(packs(), chosen=[_rule(packs(), case)]), case)
+        items.append(allowing(packs(), _rule(packs(), case), alerts[0].fields))
+    rules = load([*packs().contents.items(), ("own.yaml", "".join(items))])
+    assert rules.errors == []
+    for param in firing():
+        (case,) = param.values
+        assert _alerts(Engine(rules, chosen=[_rule(rules, case)]), case) == []
+
+
+def test_exceptions_are_made_of_those_that_the_rules_have() -> None:
+    named = {exception.name for rule in packs().rules for exception in rule.definition.exceptions}
+    for param in firing():
+        (case,) = param.values
+        alerts = _alerts(Engine(packs(), chosen=[_rule(packs(), case)]), case)
+        (item,) = yaml.safe_load(allowing(packs(), _rule(packs(), case), alerts[0].fields))
+        assert item["exceptions"][0]["name"] in named
+
+
+def _rule(rules: RuleSet, case: Case) -> Rule:
+    rule = rules.rule(case.rule)
+    assert rule
+    return rule
+
+
+def _alerts(engine: Engine, case: Case) -> list[Alert]:
+    events = [read(event, number) for number, event in enumerate(case.events, 1)]
+    return [
+        alert
+        for event in events
+        for alert in engine.alerts(event.source, event.type, event.record, event.time_ns)
+    ]
 
 
 def test_a_test_that_is_wrong_is_found() -> None:
