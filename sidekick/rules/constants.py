@@ -104,6 +104,13 @@ def _parse_integer(text: str, type_: FieldType) -> int:
     return value if type_ in _SIGNED else value % (1 << bits)
 
 
+def _parse_double(text: str, type_: FieldType) -> int | float:
+    value = number(text)
+    if value is None:
+        raise BadConstant(f'wanted {type_.value}, found "{text}"')
+    return value
+
+
 def _parse_port(text: str, type_: FieldType) -> int:
     value = _integer(text)
     if value is None:
@@ -166,6 +173,7 @@ def _text(text: str, type_: FieldType) -> str:
 
 _PARSERS: dict[FieldType, Callable[[str, FieldType], Any]] = {
     **dict.fromkeys(_BITS, _parse_integer),
+    FieldType.DOUBLE: _parse_double,
     FieldType.PORT: _parse_port,
     FieldType.BOOL: _parse_bool,
     FieldType.ADDRESS: _parse_address,

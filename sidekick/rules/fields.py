@@ -25,6 +25,7 @@ class FieldType(Enum):
     UINT16 = "an unsigned 16-bit integer"
     UINT32 = "an unsigned 32-bit integer"
     UINT64 = "an unsigned integer"
+    DOUBLE = "a number"  # float or int
     PORT = "a port"  # int
     RELTIME = "a duration in nanoseconds"  # int
     ABSTIME = "a time in nanoseconds"  # int
@@ -38,7 +39,7 @@ class FieldType(Enum):
 
     @property
     def is_number(self) -> bool:
-        """Does it compare as an integer?"""
+        """Does it compare as a number?"""
         return self in _NUMBERS
 
 
@@ -46,7 +47,7 @@ _NUMBERS = frozenset(
     {
         *(FieldType.INT8, FieldType.INT16, FieldType.INT32, FieldType.INT64),
         *(FieldType.UINT8, FieldType.UINT16, FieldType.UINT32, FieldType.UINT64),
-        *(FieldType.PORT, FieldType.RELTIME, FieldType.ABSTIME),
+        *(FieldType.DOUBLE, FieldType.PORT, FieldType.RELTIME, FieldType.ABSTIME),
     }
 )
 
@@ -175,4 +176,4 @@ def _argument_fault(field: ast.Field, kind: FieldKind) -> str:
 
 
 def _is_index(text: str) -> bool:
-    return text.isascii() and text.isdigit() and len(text) < 10
+    return text.isascii() and text.isdigit() and len(text) < 20

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
+from math import isfinite
 from typing import Any
 
 from sidekick.errors import SidekickError
@@ -81,7 +82,7 @@ class Namespace(dict[str, Any]):
 
     def literal(self, value: Any) -> str:
         """The code of a constant."""
-        if isinstance(value, str | bytes | bool | int | float):
+        if isinstance(value, str | bytes | int) or (isinstance(value, float) and isfinite(value)):
             return repr(value)
         return self.bind(value)
 
@@ -89,7 +90,7 @@ class Namespace(dict[str, Any]):
         """The code of a set of constants, for the right side of ``in``."""
         if len(values) > _SETS_IN_CODE or not values:
             return self.bind(frozenset(values))
-        return "{" + ", ".join(map(repr, dict.fromkeys(values))) + "}"
+        return "{" + ", ".join(map(self.literal, dict.fromkeys(values))) + "}"
 
 
 def test(

@@ -59,7 +59,7 @@ VALUES: dict[str, st.SearchStrategy[Any]] = {
     "fd.ip": st.lists(ADDRESSES, max_size=2),
     "fd.net": st.lists(ADDRESSES, max_size=2),
     "fd.port": st.lists(PORTS, max_size=2),
-    "fd.proto": st.lists(WORDS, max_size=2),
+    "fd.proto": st.lists(PORTS, max_size=2),
     "fd.sip.name": st.lists(WORDS, max_size=2),
 }
 """What a record may hold for each field that conditions read here, beside None."""
@@ -163,7 +163,7 @@ CHECKS: st.SearchStrategy[Check] = st.one_of(
     _compared(_fields("proc.tty"), _NUMBER_OPERATORS, _texts(COUNTS)),
     _compared(_fields("evt.is_open_read"), (*_EQUAL, "in", "exists"),
               st.sampled_from(["true", "false"])),
-    _compared(_fields("fd.sport", "fd.port"), _NUMBER_OPERATORS, _texts(PORTS)),
+    _compared(_fields("fd.sport", "fd.port", "fd.proto"), _NUMBER_OPERATORS, _texts(PORTS)),
     _compared(_fields("fd.sport", "fd.port"), (*_EQUAL, "in"), st.sampled_from(["ssh", "https"])),
     _compared(_fields("fd.sip", "fd.ip"), (*_EQUAL, "in", "intersects", "exists"), ADDRESSES),
     _compared(_fields("fd.snet", "fd.net"), (*_EQUAL, "in", "intersects", "exists"), NETWORKS),
@@ -174,7 +174,6 @@ CHECKS: st.SearchStrategy[Check] = st.one_of(
     _compared(_fields(*LISTS), ("in", "intersects", "exists"), WORDS),
     _compared(_fields(*ANCESTORS), (*_TEXT_OPERATORS, "in", "intersects", "exists"), WORDS),
     _compared(_fields("proc.apid"), _NUMBER_OPERATORS, _texts(NUMBERS)),
-    _compared(_fields("fd.proto"), (*_EQUAL, "in", "exists"), WORDS),
     _compared(_fields("fd.sip.name"), ("=", "!=", "in", "exists"), WORDS),
     _pairs(),
 )  # fmt: skip

@@ -29,7 +29,7 @@ from sidekick.rules.ast import (
 from tests.rules.grammar import ANCESTORS, LISTS
 
 _SERVICES = {"ssh": 22, "https": 443}
-_NUMBERS = ("fd.num", "evt.rawres", "proc.tty", "fd.sport", "fd.port", "proc.apid")
+_NUMBERS = ("fd.num", "evt.rawres", "proc.tty", "fd.sport", "fd.port", "fd.proto", "proc.apid")
 _EITHER = ("fd.ip", "fd.net", "fd.port", "fd.proto", "fd.sip.name")
 
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 import pytest
 
 from sidekick.errors import ConditionError
+from sidekick.rules import falco_names
 from sidekick.rules.alert_fields import ALERT_FIELDS
 from sidekick.rules.ast import Field, Place
-from sidekick.rules.falco_fields import FALCO_FIELDS
+from sidekick.rules.falco_fields import FALCO_FIELDS, SOURCES
 from sidekick.rules.fields import Argument, FieldKind, FieldRegistry, FieldType, Shape
 
 # The union of what the conditions and outputs of Falco's own rules ask for.
@@ -63,13 +66,35 @@ def test_every_field_that_the_official_rules_use_is_known(text: str) -> None:
         ("fd.snet", FieldType.NETWORK, Shape.ONE),
         ("fd.ip", FieldType.ADDRESS, Shape.EITHER),
         ("fd.types", FieldType.STRING, Shape.LIST),
+        ("fd.types[0]", FieldType.STRING, Shape.LIST),
+        ("fd.proto", FieldType.PORT, Shape.EITHER),
+        ("fd.dev.major", FieldType.INT32, Shape.ONE),
+        ("evt.cpu", FieldType.INT16, Shape.ONE),
+        ("evt.count.error.net", FieldType.UINT32, Shape.ONE),
+        ("evt.deltatime", FieldType.RELTIME, Shape.ONE),
+        ("evt.latency.human", FieldType.STRING, Shape.ONE),
+        ("evt.rawarg.flags", FieldType.DYNAMIC, Shape.ONE),
+        ("evt.type.is.open", FieldType.UINT32, Shape.ONE),
+        ("evt.around[1404996934793590564]", FieldType.UINT64, Shape.ONE),
+        ("proc.args[1]", FieldType.STRING, Shape.ONE),
+        ("proc.aargs", FieldType.STRING, Shape.ANCESTORS),
+        ("proc.aenv[PATH]", FieldType.STRING, Shape.ONE),
+        ("proc.stdin.type", FieldType.STRING, Shape.ONE),
+        ("thread.cpu.user", FieldType.DOUBLE, Shape.ONE),
+        ("thread.cgroup.cpuacct", FieldType.STRING, Shape.ONE),
+        ("fs.path.targetraw", FieldType.STRING, Shape.ONE),
+        ("fdlist.sports", FieldType.STRING, Shape.ONE),
+        ("container.host_pid", FieldType.BOOL, Shape.ONE),
+        ("container.label[app]", FieldType.STRING, Shape.ONE),
+        ("k8s.pod.cni.json", FieldType.STRING, Shape.ONE),
+        ("ka.req.pod.ephemeralContainers.add_capabilities[0]", FieldType.STRING, Shape.LIST),
         ("proc.aname", FieldType.STRING, Shape.ANCESTORS),
         ("proc.aname[1]", FieldType.STRING, Shape.ONE),
         ("proc.apid", FieldType.INT64, Shape.ANCESTORS),
         ("evt.arg.anything", FieldType.STRING, Shape.ONE),
         ("evt.is_open_read", FieldType.BOOL, Shape.ONE),
         ("proc.duration", FieldType.RELTIME, Shape.ONE),
-        ("proc.pid.ts", FieldType.ABSTIME, Shape.ONE),
+        ("proc.exe_ino.ctime", FieldType.ABSTIME, Shape.ONE),
         ("evt.buffer", FieldType.BYTES, Shape.ONE),
         ("ka.req.pod.containers.image", FieldType.STRING, Shape.LIST),
     ],
@@ -79,6 +104,26 @@ def test_a_field_has_the_type_and_shape_of_falcos(
 ) -> None:
     found = FALCO_FIELDS.resolve(field(text))
     assert (found.kind.type, found.shape) == (type_, shape)
+
+
+def test_no_field_is_in_two_tables() -> None:
+    others = ("OF_EVERY_SOURCE", "POD_CONTAINERS", "POD_CONTAINER_PARTS")
+    tables = (t for name, t in vars(falco_names).items() if name.isupper() and name not in others)
+    names = [name for table in tables for name in table.split()]
+    assert [name for name, count in Counter(names).items() if count > 1] == []
+    assert set(falco_names.OF_EVERY_SOURCE.split()) <= set(names)
+
+
+@pytest.mark.parametrize(
+    ("source", "known", "unknown"),
+    [
+        ("syscall", "proc.name evt.type fd.name k8s.ns.name evt.hostname", "ka.verb jevt.obj"),
+        ("k8s_audit", "ka.verb jevt.rawtime evt.num evt.source", "proc.name evt.arg.flags fd.name"),
+    ],
+)
+def test_a_source_has_its_own_fields(source: str, known: str, unknown: str) -> None:
+    assert all(SOURCES[source].kind(name) for name in known.split())
+    assert not any(SOURCES[source].kind(name) for name in unknown.split())
 
 
 @pytest.mark.parametrize(
