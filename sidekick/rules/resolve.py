@@ -116,7 +116,7 @@ class Lists:
             place = self._order[current]
             text = ", ".join(dropwhile(lambda text: not text, map(quote_item, self.items(current))))
             names = [f for f in _WORDS.finditer(text) if self._order.get(f[0], -1) > place]
-            missing = {found[0] for found in names} - self._replacements.keys()
+            missing = {f[0] for f in names if f[0] not in self._replacements}
             if missing:
                 waiting += missing
                 continue
