@@ -269,6 +269,11 @@ async def _forever(name: str, run: Any) -> None:
         began = time.monotonic()
         try:
             await run()
+        except ConfigError as error:
+            reason = str(error)
+            log.error(
+                "a source cannot start, trying again", extra={"source": name, "error": reason}
+            )
         except Exception:
             log.exception("a source failed; it is started again", extra={"source": name})
         if time.monotonic() - began > 60:

@@ -19,7 +19,7 @@ from pydantic import Field, field_validator
 from sidekick import metrics
 from sidekick.audit.batch import BadItem, read_batch
 from sidekick.audit.record import SOURCE, AuditRecord
-from sidekick.errors import InvalidAlert, Shed
+from sidekick.errors import ConfigError, InvalidAlert, Shed
 from sidekick.listener.auth import Doorkeeper, Refused, bearer, refusal
 from sidekick.listener.config import ListenerConfig
 from sidekick.listener.exchange import Exchange, Response, response, sentence
@@ -85,10 +85,16 @@ tls:
 
 
 async def run(config: Config, intake: Intake, engine: Callable[[], RuleEngine]) -> None:
-    """Listen until cancelled; raises ``OSError`` when it cannot, ``ConfigError`` of ``tls``."""
-    async with serve(config, AuditWebhook(config, intake, engine)) as port:
-        log.info("waiting for audit events", extra={"port": port, "path": config.path})
-        await asyncio.Event().wait()
+    """Listen until cancelled; raises ``ConfigError`` when it cannot."""
+    if not (config.tokens or config.allow or (config.tls and config.tls.client_ca)):
+        log.warning("whoever reaches the port may send audit events: set tokens or tls.client_ca")
+    try:
+        async with serve(config, AuditWebhook(config, intake, engine)) as port:
+            log.info("waiting for audit events", extra={"port": port, "path": config.path})
+            await asyncio.Event().wait()
+    except OSError as error:
+        place = f"{config.address}:{config.port}"
+        raise ConfigError([f"cannot listen on {place}: {error.strerror or error}"]) from error
 
 
 class AuditWebhook:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import subprocess
+import sys
 import time
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
@@ -21,6 +23,7 @@ from sidekick.rule_packs import pack_files
 from sidekick.rules.engine import Engine, EngineConfig
 from sidekick.rules.event_types import PLUGIN_EVENT
 from sidekick.sources.k8s_audit import AuditWebhook, Config
+from tests.faults.system import system, until
 from tests.rules.loading import OFFICIAL, needs_official_files
 from tests.rules.rule_texts import rule, rules
 from tests.servers.kubernetes import Kubernetes
@@ -28,6 +31,7 @@ from tests.web.listening import FakeIntake
 
 pytestmark = pytest.mark.servers
 
+SIDEKICK = str(Path(sys.executable).parent / "sidekick")
 CORE = "/api/v1/namespaces/default"
 NETWORKING = "/apis/networking.k8s.io/v1/namespaces/default"
 RBAC = "/apis/rbac.authorization.k8s.io/v1"
@@ -259,21 +263,24 @@ class Recorder:
         return any(record_of(event)["ka.target.name"] == name for event in self.events)
 
 
+def _source(server: Kubernetes) -> dict[str, Any]:
+    """The source where the API server's webhook calls, as docs/kubernetes-audit.md has it."""
+    return {
+        "type": "k8s_audit",
+        "address": "127.0.0.1",
+        "port": server.audit.port,
+        "tokens": [{"name": "tests", "token": server.audit.token}],
+        "tls": {
+            "cert": str(server.folder / "server.crt"),
+            "key": str(server.folder / "server.key"),
+            "client_ca": str(server.ca_file),
+        },
+    }
+
+
 @asynccontextmanager
 async def webhook(server: Kubernetes, intake: Any, engine: Any) -> AsyncIterator[None]:
-    """Our listener where the API server's webhook calls, as ``config/kubernetes`` describes it."""
-    config = Config.model_validate(
-        {
-            "address": "127.0.0.1",
-            "port": server.audit.port,
-            "tokens": [{"name": "tests", "token": server.audit.token}],
-            "tls": {
-                "cert": str(server.folder / "server.crt"),
-                "key": str(server.folder / "server.key"),
-                "client_ca": str(server.ca_file),
-            },
-        }
-    )
+    config = Config.model_validate(_source(server))
     async with serve(config, AuditWebhook(config, intake, lambda: engine)):
         yield
 
@@ -407,3 +414,26 @@ async def test_what_happens_while_nobody_listens_comes_later(kubernetes_server: 
     await asyncio.to_thread(kubernetes_server.call, "GET", f"{CORE}/configmaps/too-early")
     async with webhook(kubernetes_server, FakeIntake(), recorder):
         await _until(lambda: recorder.saw("too-early"))
+
+
+async def test_the_alerts_are_in_the_log_of_the_hub(
+    kubernetes_server: Kubernetes, tmp_path: Path
+) -> None:
+    config: dict[str, object] = {
+        "sources": {"audit": _source(kubernetes_server)},
+        "sinks": {"told": {"type": "file", "path": str(tmp_path / "told.ndjson")}},
+    }
+    bound = _meta("take-over-again") | ADMIN_ROLE
+    told = tmp_path / "told.ndjson"
+    async with system(tmp_path, config) as hub:
+        await asyncio.to_thread(
+            kubernetes_server.call, "POST", f"{RBAC}/clusterrolebindings", bound
+        )
+        await until(lambda: told.exists() and "take-over-again" in told.read_text(), 30, hub.log())
+        command = [SIDEKICK, "search", "--json", "alert.rule = 'Cluster-admin bound'"]
+        address = f"http://127.0.0.1:{hub.admin_port}"
+        found = await asyncio.to_thread(
+            subprocess.run, [*command, "--url", address], capture_output=True, text=True, check=True
+        )
+
+    assert "take-over-again" in found.stdout

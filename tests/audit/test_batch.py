@@ -7,6 +7,8 @@ from typing import Any
 
 import msgspec
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from sidekick.audit.batch import BadItem, read_batch
 from sidekick.audit.record import AuditRecord
@@ -103,3 +105,26 @@ def test_bytes_that_are_no_utf8_hide_nothing() -> None:
 
 def test_a_buffer_that_still_grows_is_read_like_bytes() -> None:
     assert _read(bytearray(_json(GET))) == ["get"]
+
+
+_BODIES = [_json(GET), _json([GET, LIST]), _json({"kind": "EventList", "items": [GET, 7]})]
+
+
+@given(
+    st.sampled_from(_BODIES),
+    st.lists(st.tuples(st.integers(0), st.binary(max_size=3), st.integers(0, 40)), max_size=4),
+)
+def test_no_body_does_more_than_give_events_and_faults(
+    body: bytes, cuts: list[tuple[int, bytes, int]]
+) -> None:
+    for place, piece, gone in cuts:
+        place %= len(body) + 1
+        body = body[:place] + piece + body[place + gone :]
+    try:
+        found = list(read_batch(body, LARGEST))
+    except InvalidAlert:
+        return
+    for one in found:
+        if isinstance(one, AuditRecord):
+            assert one.time_ns
+            assert one["ka.user.name"] is None or isinstance(one["ka.user.name"], str)

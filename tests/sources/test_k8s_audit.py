@@ -16,11 +16,11 @@ import zstandard
 from pydantic import ValidationError
 
 from sidekick import metrics
-from sidekick.errors import Shed
+from sidekick.errors import ConfigError, Shed
 from sidekick.listener.serve import serve
 from sidekick.rules.engine import Engine
 from sidekick.sources import RuleEngine
-from sidekick.sources.k8s_audit import AuditWebhook, Config
+from sidekick.sources.k8s_audit import AuditWebhook, Config, run
 from tests.audit.events import event
 from tests.rules.rule_texts import rule, rules
 from tests.servers.certificates import make_certificates
@@ -360,6 +360,15 @@ async def _over_tls(port: int, context: ssl.SSLContext) -> int:
         writer.close()
         with contextlib.suppress(OSError):
             await writer.wait_closed()
+
+
+async def test_a_port_that_is_taken_is_told_in_a_sentence(caplog: pytest.LogCaptureFixture) -> None:
+    async with webhook() as listener:
+        config = Config(address="127.0.0.1", port=listener.port)
+        with pytest.raises(ConfigError, match=f"127.0.0.1:{listener.port}: .*in use"):
+            await run(config, FakeIntake(), lambda: Engine(RULES))
+
+    assert "set tokens or tls.client_ca" in caplog.text
 
 
 @pytest.mark.parametrize("path", ["k8s-audit", "/a?b", "/a#b", ""])
