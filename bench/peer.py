@@ -13,7 +13,6 @@ import argparse
 import json
 import os
 import platform
-import shutil
 import statistics
 import subprocess
 import sys
@@ -22,7 +21,8 @@ from collections import defaultdict
 from pathlib import Path
 from typing import Any
 
-ROOT = Path(__file__).resolve().parent.parent
+from bench import harness
+
 CONNECTIONS = {"S1.1": "1", "S1.16": "16", "S1.256": "256"}
 RATE = {"S1": "rps", "S2": "delivered_per_s", "S3": "delivered_per_s", "S4": "delivered_per_s"}
 COLUMNS = ("p50_ms", "p99_ms", "cpu_s_per_1000", "peak_rss_mib")
@@ -31,14 +31,10 @@ COLUMNS = ("p50_ms", "p99_ms", "cpu_s_per_1000", "peak_rss_mib")
 def main() -> int:
     """Run the scenarios and print the table; 1 when the harness is not there."""
     options = _options()
-    if not (options.harness / "bench.py").exists():
-        print(f"{options.harness}: the peer harness is not here; name it with --harness")
+    if not harness.exists(options.harness):
         return 1
     with tempfile.TemporaryDirectory(prefix="sidekick-bench-", dir=options.scratch) as scratch:
-        place = Path(scratch) / "harness"
-        shutil.copytree(options.harness, place)
-        subprocess.run(["chmod", "-R", "u+w", place], check=True)
-        subprocess.run(["go", "build", "-o", "bin/", "./..."], cwd=place, check=True)
+        place = harness.build(options.harness, Path(scratch))
         out = options.out or place / "sidekick.jsonl"
         _run(place, out, options)
         ours, theirs = _read(out), _read(place / "falcosidekick.jsonl")
@@ -57,8 +53,7 @@ def _options() -> Any:
     parser.add_argument("--out", type=Path, help="keep the rows in this file")
     parser.add_argument("--scratch", type=Path, help="directory for state and logs")
     parser.add_argument("--settle", default="30")
-    default = os.environ.get("SIDEKICK_PEER_BENCH", ROOT.parent / "shared" / "peer-bench")
-    parser.add_argument("--harness", type=Path, default=Path(default))
+    harness.add_option(parser)
     return parser.parse_args()
 
 
