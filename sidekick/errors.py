@@ -30,12 +30,14 @@ class ConfigError(SidekickError):
 
 
 class InvalidAlert(SidekickError):
-    """``field`` is the faulty key ("" for the body as a whole), ``reason`` a sentence."""
+    """``field`` is the faulty key ("" for the body as a whole), ``reason`` a sentence; ``body`` is
+    what was refused, where it was one of several in a request."""
 
-    def __init__(self, field: str, reason: str) -> None:
+    def __init__(self, field: str, reason: str, body: bytes = b"") -> None:
         super().__init__(f"{field}: {reason}" if field else reason)
         self.field = field
         self.reason = reason
+        self.body = body
 
 
 class ConditionError(SidekickError):

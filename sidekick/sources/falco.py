@@ -41,6 +41,7 @@ _first = json.JSONDecoder(parse_int=str, parse_float=str).raw_decode
 _PRIORITIES = {p.label: p for p in Priority}
 _NO_TIME = "0001-01-01T00:00:00"
 _ESCAPED_LETTER = re.compile(rb"\\u00[4-7]")
+_SHOWN_BYTES = 4096  # of what is no alert
 _BLANK = " \t\r\n"
 _LINES = ("ndjson", "jsonl", "json-lines", "jsonlines", "json-seq")
 
@@ -147,19 +148,26 @@ def _time_ns(text: str) -> int:
 
 def _one(body: bytes | bytearray, largest: int) -> Iterator[Alert | InvalidAlert]:
     if len(body) > largest:
-        yield InvalidAlert("", f"the alert is larger than {largest} bytes")
+        reason = f"the alert is larger than {largest} bytes"
+        yield InvalidAlert("", reason, bytes(body[:_SHOWN_BYTES]))
         return
     try:
         yield decode(body)
     except InvalidAlert as invalid:
-        yield invalid
+        yield InvalidAlert(invalid.field, invalid.reason, bytes(body[:_SHOWN_BYTES]))
 
 
 def _several(body: bytes | bytearray) -> bool:
-    """Whether the first line is a whole JSON value and there are more lines."""
-    first, _, rest = body.strip().partition(b"\n")
+    """Whether the lines are values each: the first is one whole, or others begin as objects do and
+    all of them together are no JSON."""
+    text = body.strip()
+    first, _, rest = text.partition(b"\n")
+    return bool(rest) and (_is_json(first) or (b"\n{" in text and not _is_json(text)))
+
+
+def _is_json(text: bytes | bytearray) -> bool:
     try:
-        return bool(rest) and msgspec.json.decode(first, type=msgspec.Raw) is not None
+        return msgspec.json.decode(text, type=msgspec.Raw) is not None
     except (msgspec.DecodeError, ValueError, RecursionError):
         return False
 
@@ -183,7 +191,8 @@ def _array(text: str, largest: int) -> Iterator[Alert | InvalidAlert]:
         try:
             end = _first(text, place)[1]
         except (ValueError, RecursionError) as error:
-            yield InvalidAlert("", f"the array is not JSON from character {place} on: {error}")
+            reason = f"the array is not JSON from character {place} on: {error}"
+            yield InvalidAlert("", reason, text[place : place + _SHOWN_BYTES].encode())
             return
         yield from _one(text[place:end].encode(), largest)
         place = _skip(text, end)
@@ -191,7 +200,8 @@ def _array(text: str, largest: int) -> Iterator[Alert | InvalidAlert]:
             break
         place = _skip(text, place + 1)
     if text[place : place + 1] != "]":
-        yield InvalidAlert("", f"the array is not closed at character {place}")
+        reason = f"the array is not closed at character {place}"
+        yield InvalidAlert("", reason, text[place : place + _SHOWN_BYTES].encode())
 
 
 def _skip(text: str, place: int) -> int:

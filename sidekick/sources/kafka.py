@@ -141,7 +141,7 @@ def _alerts(config: Config, messages: Sequence[Any], intake: Intake) -> list[Ale
         for item in decode_many(message.value, "", config.max_message):
             if isinstance(item, InvalidAlert):
                 _rejected.inc()
-                intake.quarantine(place, message.value, str(item))
+                intake.quarantine(place, item.body, str(item))
             else:
                 found.append(item)
     return found

@@ -231,7 +231,7 @@ class Ingest:
         alerts = []
         for index, item in chunk:
             if isinstance(item, InvalidAlert):
-                self._keep(exchange, b"", item)
+                self._keep(exchange, item.body, item)
                 tally.reject(index, item)
             else:
                 alerts.append(item)

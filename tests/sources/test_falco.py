@@ -320,6 +320,26 @@ def test_a_bad_line_does_not_touch_its_neighbours(content_type: str) -> None:
     assert rules(body, content_type) == ["one", WHY, "two"]
 
 
+@pytest.mark.parametrize("first", [b"garbage", b"{", b'{"rule": "x"', ONE[:-1], BAD + b" x", b"]"])
+def test_a_bad_first_line_does_not_touch_the_others(first: bytes) -> None:
+    found = rules(b"\n".join([first, ONE, b"{", TWO]))
+    assert len(found) == 4
+    assert [found[1], found[3]] == ["one", "two"]
+
+
+@pytest.mark.parametrize("body", [b"%b\n%b\n", b"[%b,%b]", b" %b\r\n%b"])
+def test_what_is_refused_is_kept_apart(body: bytes) -> None:
+    (refused,) = (i for i in decode_many(body % (ONE, BAD)) if isinstance(i, InvalidAlert))
+    assert refused.body == BAD
+
+
+@pytest.mark.parametrize("rest", [b'{"x": {', b"nonsense]"])
+def test_of_a_broken_array_the_rest_is_kept_apart(rest: bytes) -> None:
+    *_, refused = decode_many(b"[%b, %b" % (ONE, rest))
+    assert isinstance(refused, InvalidAlert)
+    assert refused.body == rest
+
+
 @pytest.mark.parametrize("blank", [b"", b" ", b"\n\t"])
 def test_a_bad_item_does_not_touch_its_neighbours(blank: bytes) -> None:
     items = [b"[", ONE, b",", BAD, b",", b"5", b",", TWO, b"]", b""]
