@@ -26,6 +26,7 @@ from sidekick.sources.k8s_audit import AuditWebhook, Config
 from tests.faults.system import system, until
 from tests.rules.loading import OFFICIAL, needs_official_files
 from tests.rules.rule_texts import rule, rules
+from tests.servers.kubelet import NODE, kubelet
 from tests.servers.kubernetes import Kubernetes
 from tests.web.listening import FakeIntake
 
@@ -33,6 +34,7 @@ pytestmark = pytest.mark.servers
 
 SIDEKICK = str(Path(sys.executable).parent / "sidekick")
 CORE = "/api/v1/namespaces/default"
+SYSTEM = "/api/v1/namespaces/kube-system"
 NETWORKING = "/apis/networking.k8s.io/v1/namespaces/default"
 RBAC = "/apis/rbac.authorization.k8s.io/v1"
 PATCH = "application/strategic-merge-patch+json"
@@ -51,6 +53,7 @@ class Call:
     ours: str = ""
     content_type: str = "application/json"
     headers: tuple[tuple[str, str], ...] = ()
+    upgrade: bool = False
 
 
 def _meta(name: str) -> dict[str, Any]:
@@ -114,13 +117,36 @@ CALLS = [
         ours="Ephemeral container added to a pod",
         content_type=PATCH,
     ),
+    Call("POST", f"{CORE}/pods", _pod("running", nodeName=NODE)),
     Call(
-        "GET",
-        f"{CORE}/pods/privileged/exec?command=id&container=web&stdout=true",
+        "POST",
+        f"{CORE}/pods/running/exec?command=id&container=web&stdout=true",
         official="Attach/Exec Pod",
-        headers=(("Connection", "Upgrade"), ("Upgrade", "SPDY/3.1")),
+        ours="Exec into a pod",
+        upgrade=True,
     ),
-    Call("GET", f"{CORE}/pods/privileged/portforward", official="port-forward"),
+    Call("POST", f"{CORE}/pods/running/attach?container=web&stdout=true", upgrade=True),
+    Call(
+        "POST",
+        f"{CORE}/pods/running/portforward",
+        official="port-forward",
+        ours="Port forwarded to a pod",
+        upgrade=True,
+    ),
+    Call(
+        "POST",
+        f"{SYSTEM}/pods",
+        _pod("agent", nodeName=NODE),
+        official="Pod Created in Kube Namespace",
+        ours="Pod created in a namespace of the cluster",
+    ),
+    Call(
+        "POST",
+        f"{SYSTEM}/pods/agent/exec?command=sh&container=web&stdout=true",
+        ours="Exec into a pod of the cluster",
+        upgrade=True,
+    ),
+    Call("GET", f"{CORE}/pods/privileged/exec?command=never&container=web"),
     Call(
         "POST",
         f"{CORE}/configmaps",
@@ -160,14 +186,14 @@ CALLS = [
     ),
     Call(
         "POST",
-        "/api/v1/namespaces/kube-system/serviceaccounts",
+        f"{SYSTEM}/serviceaccounts",
         _meta("evil"),
         official="Service Account Created in Kube Namespace",
         ours="Service account created in a namespace of the cluster",
     ),
     Call(
         "POST",
-        "/api/v1/namespaces/kube-system/serviceaccounts/evil/token",
+        f"{SYSTEM}/serviceaccounts/evil/token",
         {"spec": {"expirationSeconds": 3600}},
         ours="Token of a service account requested",
     ),
@@ -249,6 +275,9 @@ CALLS = [
 ALERTING = [call for call in CALLS if call.official or call.ours]
 
 
+_OF_THE_NODE = 2  # it joins with two requests
+
+
 class Recorder:
     """In place of the rules: keeps the events."""
 
@@ -299,7 +328,8 @@ def events(kubernetes_server: Kubernetes) -> list[bytes]:
     async def record() -> list[bytes]:
         recorder = Recorder()
         async with webhook(kubernetes_server, FakeIntake(), recorder):
-            await asyncio.to_thread(_make_calls, kubernetes_server)
+            with kubelet(kubernetes_server):
+                await asyncio.to_thread(_make_calls, kubernetes_server)
             await _until(lambda: recorder.saw("the-end"))
         # When it starts, the API server makes its own roles.
         return [e for e in recorder.events if record_of(e)["ka.user.name"] != "system:apiserver"]
@@ -309,6 +339,9 @@ def events(kubernetes_server: Kubernetes) -> list[bytes]:
 
 def _make_calls(server: Kubernetes) -> None:
     for call in CALLS:
+        if call.upgrade:
+            assert server.upgrade(call.path) == 101
+            continue
         server.call(
             call.method,
             call.path,
@@ -348,7 +381,8 @@ def test_falcos_rules_see_what_was_done(events: list[bytes]) -> None:
     (host_path,) = hits["Create Sensitive Mount Pod"]
     assert host_path.fields["ka.resp.name"].startswith("host-")
     assert host_path.fields["ka.req.pod.containers.image"] == ["nginx:1.27"]
-    assert hits["Attach/Exec Pod"][0].fields["ka.uri.param[command]"] == "id"
+    commands = [hit.fields["ka.uri.param[command]"] for hit in hits["Attach/Exec Pod"]]
+    assert commands == ["id", None, "sh", "never"]
     (configmap,) = hits["Create/Modify Configmap With Private Credentials"]
     given = record_of(_named(events, "app"))["ka.req.configmap.obj"]
     assert given == '{"password":"swordfish \\u003c\\u0026\\u003e"}'
@@ -371,13 +405,14 @@ def test_the_policy_reports_no_secret_and_nothing_twice_or_in_vain(events: list[
     assert not any(b'"token":"ey' in event for event in events)
     assert {record["ka.stage"] for record in records} == {"ResponseStarted", "ResponseComplete"}
     started = {r["ka.target.subresource"] for r in records if r["ka.stage"] == "ResponseStarted"}
-    assert started == {"exec", "portforward"}
+    assert started == {"exec", "attach", "portforward"}
     assert not any(r["ka.uri"].startswith("/healthz") for r in records)
     resources = {(record["ka.target.resource"], record["ka.verb"]) for record in records}
     assert ("events", "deletecollection") in resources
     assert ("events", "create") not in resources
     assert "leases" not in {resource for resource, _ in resources}
-    assert len(events) <= len(CALLS) + len(started)
+    streams = sum(record["ka.stage"] == "ResponseStarted" for record in records)
+    assert len(events) <= len(CALLS) + streams + _OF_THE_NODE
 
 
 def test_each_event_has_its_time_and_its_id(events: list[bytes]) -> None:

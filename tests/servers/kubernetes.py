@@ -7,6 +7,7 @@ It reports to an audit webhook from the start, with the policy and the kubeconfi
 
 from __future__ import annotations
 
+import http.client
 import json
 import ssl
 import urllib.error
@@ -92,6 +93,19 @@ class Kubernetes:
         except urllib.error.HTTPError as error:
             with error:
                 return error.code, _decoded(error.read())
+
+    def upgrade(self, path: str, *, user: str = "admin") -> int:
+        """The status of a request that wants to speak SPDY on, as kubectl exec does."""
+        connection = http.client.HTTPSConnection(
+            self.url.removeprefix("https://"), timeout=30, context=self._trust
+        )
+        headers = {"Connection": "Upgrade", "Upgrade": "SPDY/3.1"}
+        headers["Authorization"] = f"Bearer {self.token_of(user)}"
+        try:
+            connection.request("POST", path, headers=headers)
+            return connection.getresponse().status
+        finally:
+            connection.close()
 
     @cached_property
     def _trust(self) -> ssl.SSLContext:
