@@ -21,7 +21,7 @@ from sidekick.hub.hub import Hub
 from sidekick.hub.record import record_of
 from sidekick.listener.tls import Certificates
 from sidekick.pipeline.process import Explanation, PipelineConfig, Process
-from sidekick.rule_engine import build_engine
+from sidekick.rule_engine import build_engine, rule_paths
 from sidekick.rules.compile import compile_condition
 from sidekick.rules.engine import Engine
 from sidekick.sensor.supervisor import SOCKET, StatusMetrics, Supervisor
@@ -60,7 +60,7 @@ class App:
         self._watcher = Watcher()
         self.settings = self._load()
         self._engine = _engine_for(self.settings)
-        self._watcher.changed()
+        self._has_changed()
         self._stop = asyncio.Event()
         self._signals = 0
         self._started_ns = time.time_ns()
@@ -123,7 +123,14 @@ class App:
         return self._engine
 
     def _load(self) -> Settings:
-        return load(self._path, self._environ, self._overrides, self._watcher.files)
+        settings = load(self._path, self._environ, self._overrides, self._watcher.files)
+        self._watch_rules(settings)
+        return settings
+
+    def _watch_rules(self, settings: Settings) -> None:
+        if _judges(settings):
+            with contextlib.suppress(OSError):
+                self._watcher.files.update(rule_paths(settings.rules))
 
     # -- listeners ---------------------------------------------------------------------------
 
@@ -247,19 +254,25 @@ class App:
             for fault in error.faults:
                 log.error(fault)
 
+    def _has_changed(self) -> bool:
+        self._watch_rules(self.settings)  # a folder of rules may have got another file
+        return self._watcher.changed()
+
     async def _watch(self) -> None:
-        """Look whether a file of the configuration has other contents."""
+        """Look whether a file of the configuration or of the rules has other contents."""
         while True:
             await asyncio.sleep(_LOOK_SECS)
-            changed = await asyncio.to_thread(self._watcher.changed)
-            if changed:
+            if await asyncio.to_thread(self._has_changed):
                 await self._reload_or_tell()
 
 
+def _judges(settings: Settings) -> bool:
+    """Does a source want the rules? They take a second and some memory."""
+    return any(config.judges for config in settings.sources.values())
+
+
 def _engine_for(settings: Settings) -> Engine | None:
-    """The rules, if a source wants them: they take a second and some memory."""
-    wanted = any(config.judges for config in settings.sources.values())
-    return build_engine(settings.rules) if wanted else None
+    return build_engine(settings.rules) if _judges(settings) else None
 
 
 async def _forever(name: str, run: Any) -> None:

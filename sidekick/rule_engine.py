@@ -1,4 +1,4 @@
-"""The rules of the configuration, made ready to judge events."""
+"""The rules of the configuration, made ready to judge events; validated whole before they are."""
 
 from __future__ import annotations
 
@@ -7,30 +7,54 @@ import socket
 from collections.abc import Sequence
 from pathlib import Path
 
+from sidekick import metrics
 from sidekick.errors import ConfigError
 from sidekick.rule_files import load_files, rule_files
 from sidekick.rule_packs import SHIPPED
+from sidekick.rules.append import with_static
 from sidekick.rules.config import RulesConfig
 from sidekick.rules.engine import Engine
+from sidekick.rules.falco_fields import SOURCES
 from sidekick.rules.output import OutputError
+from sidekick.rules.ruleset import Rule
 from sidekick.rules.select import select
 
 log = logging.getLogger(__name__)
 
 
 def rule_paths(config: RulesConfig, files: Sequence[Path] = ()) -> list[Path]:
-    """Every rule file: of ``files`` if there are some, of the configuration, or of the packs."""
+    """Every rule file, as of now: of ``files`` if there are some, of the configuration, or of the
+    packs."""
     return rule_files([*files] or config.files or [SHIPPED])
 
 
 def build_engine(config: RulesConfig, files: Sequence[Path] = ()) -> Engine:
     """The rules of ``rule_paths``; raises ConfigError that names all faults of the files."""
-    rules = load_files(rule_paths(config, files))
+    sources = with_static(SOURCES, config.static_fields)
+    try:
+        rules = load_files(rule_paths(config, files), sources=sources)
+    except OSError as fault:
+        raise ConfigError([f"rules.files: {fault.filename}: {fault.strerror}"]) from None
     if not rules.ok:
         raise ConfigError([found.describe(rules.contents) for found in rules.errors])
     for sentence in select(rules, config.choices):
         log.warning(f"rules.select: {sentence}")
+    settings = config.engine_config(socket.gethostname())
     try:
-        return Engine(rules, config.engine_config(socket.gethostname()))
-    except OutputError as error:
-        raise ConfigError([f"rules.append_output: {error}"]) from error
+        return Engine(rules, settings, on_failure=_Failures())
+    except OutputError as fault:
+        raise ConfigError([f"rules.{fault}"]) from None
+
+
+class _Failures:
+    """Counts the events that a rule could not decide, and tells of each rule once."""
+
+    def __init__(self) -> None:
+        self._told: set[str] = set()
+
+    def __call__(self, rule: Rule, error: Exception) -> None:
+        metrics.faults.labels("rules").inc()
+        if rule.name not in self._told:
+            self._told.add(rule.name)
+            about = {"rule": rule.name, "error": f"{type(error).__name__}: {error}"}
+            log.error("a rule could not decide an event; told once a rule", extra=about)

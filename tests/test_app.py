@@ -103,13 +103,51 @@ async def test_audit_events_are_judged_by_the_rules_and_delivered(tmp_path: Path
         told = tmp_path / "told.ndjson"
         await until(lambda: told.exists() and told.read_text(), 10, hub.log())
 
-        _rewrite(hub, lambda c: c["rules"].update(files=["/nowhere.yaml"]))
-        await until(lambda: "stays as it was" in hub.log(), 10, hub.log())
-        assert "/nowhere.yaml" in hub.log()
-
     document = json.loads(told.read_text())
     assert document["rule"] == "Secret read"
     assert document["output_fields"]["ka.user.name"] == "alice"
+
+
+async def test_rules_are_exchanged_when_their_files_change(tmp_path: Path) -> None:
+    folder, port = tmp_path / "rules", free_port()
+    folder.mkdir()
+    (folder / "one.yaml").write_text(AUDIT_RULE)
+    config = {
+        "rules": {"files": [str(folder)]},
+        "sources": {"audit": {"type": "k8s_audit", "address": "127.0.0.1", "port": port}},
+        "sinks": {"told": {"type": "file", "path": str(tmp_path / "told.ndjson")}},
+    }
+
+    def told() -> set[str]:
+        text = (tmp_path / "told.ndjson").read_text()
+        return {json.loads(line)["rule"] for line in text.splitlines()}
+
+    async with system(tmp_path, config) as hub, httpx.AsyncClient() as client:
+
+        async def send(number: int) -> None:
+            url = f"http://127.0.0.1:{port}/k8s-audit"
+            answer = await client.post(url, json=event("get", "secrets", f"db-{number}"))
+            assert answer.status_code == 200
+
+        await until(lambda: "waiting for audit events" in hub.log(), 10, hub.log())
+        await send(1)
+        await until((tmp_path / "told.ndjson").exists, 10, hub.log())
+
+        (folder / "one.yaml").write_text("- rule: Broken\n")
+        await until(lambda: "stays as it was" in hub.log(), 10, hub.log())
+        assert f"{folder}/one.yaml:1:" in hub.log()
+        await send(2)
+
+        (folder / "one.yaml").write_text(AUDIT_RULE.replace("Secret read", "Renamed"))
+        await until(lambda: "configuration reloaded" in hub.log(), 10, hub.log())
+        await send(3)
+        await until(lambda: told() == {"Secret read", "Renamed"}, 10, hub.log())
+
+        first = AUDIT_RULE.replace("Secret read", "In another file")
+        (folder / "another.yaml").write_text(first)
+        await until(lambda: hub.log().count("configuration reloaded") == 2, 10, hub.log())
+        await send(4)
+        await until(lambda: "In another file" in told(), 10, hub.log())
 
 
 def test_rules_that_do_not_load_stop_the_start(tmp_path: Path) -> None:

@@ -22,13 +22,15 @@ _PROBE_SECS = 15.0
 @click.option("--probe", is_flag=True, help="Also try to reach each sink; sends no alert.")
 @json_option
 def command(config: Path | None, probe: bool, as_json: bool) -> int:
-    """Check the configuration: every fault at once, each with its line."""
+    """Check the configuration and its rules: every fault at once, each with its line."""
     from sidekick.cli._text import print_json
     from sidekick.errors import ConfigError
+    from sidekick.rule_engine import build_engine
     from sidekick.settings import load
 
     try:
         settings = load(config, os.environ)
+        rules = len(build_engine(settings.rules).rules)
     except ConfigError as error:
         if not as_json:
             raise
@@ -39,11 +41,11 @@ def command(config: Path | None, probe: bool, as_json: bool) -> int:
         ok = not any(found.values())
         print_json({"ok": ok, "faults": (), "warnings": settings.warnings, "sinks": found})
     else:
-        _print(config, settings, found)
+        _print(config, settings, rules, found)
     return 1 if any(found.values()) else 0
 
 
-def _print(config: Path | None, settings: Settings, found: dict[str, str]) -> None:
+def _print(config: Path | None, settings: Settings, rules: int, found: dict[str, str]) -> None:
     from sidekick.cli._text import coloured, counted, safe
 
     for warning in settings.warnings:
@@ -56,7 +58,8 @@ def _print(config: Path | None, settings: Settings, found: dict[str, str]) -> No
     place = config or "the defaults"
     sinks = counted(len(settings.sinks), "sink")
     sources = counted(len(settings.sources), "source")
-    click.echo(f"{place}: no faults; {sinks}, {sources} beside HTTP")
+    matched = counted(rules, "rule")
+    click.echo(f"{place}: no faults; {sinks}, {sources} beside HTTP, {matched}")
 
 
 async def probe_all(settings: Settings) -> dict[str, str]:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -14,6 +13,8 @@ from sidekick.rules.event_types import NO_TYPES, TypeSet
 from sidekick.rules.matcher import TYPE, Match, make_matcher
 from sidekick.rules.report import Reporter
 from sidekick.rules.ruleset import Rule, RuleSet
+
+OnFailure = Callable[[Rule, Exception], None]
 
 _TYPES_KEPT = 1000
 """More types than there are: who invents types does not fill the memory with matchers."""
@@ -41,8 +42,8 @@ class Engine:
 
     A record is a mapping by full field key (``proc.aname[2]``) that gives None for what is absent;
     see ``sidekick.rules.compile.Record``. What it holds is described by ``FieldType`` and ``Shape``
-    in ``sidekick.rules.fields``. ``failed`` counts, by rule, the events whose record held something
-    else, so that the rule could not be decided; the other rules were.
+    in ``sidekick.rules.fields``. An event whose record holds something else leaves the rules that
+    ask for it undecided: ``on_failure`` is told of each such rule, and the other rules decide.
     """
 
     def __init__(
@@ -50,13 +51,14 @@ class Engine:
         rules: RuleSet,
         config: EngineConfig = EngineConfig(),
         chosen: Iterable[Rule] | None = None,
+        on_failure: OnFailure | None = None,
     ) -> None:
         """``chosen`` are the rules to match, instead of those that are enabled.
 
         Raises OutputError if what is appended to outputs does not compile.
         """
         self.config = config
-        self.failed: Counter[str] = Counter()
+        self._on_failure = on_failure
         if chosen is None:
             chosen = (rule for rule in rules.rules if rule.definition.enabled)
         self.rules = tuple(rule for rule in chosen if rule.priority >= config.priority)
@@ -134,8 +136,9 @@ class Engine:
         for rule in self._candidates(source, type):
             try:
                 found += self._make(source, type, [rule])(record)
-            except Exception:
-                self.failed[rule.name] += 1
+            except Exception as error:
+                if self._on_failure is not None:
+                    self._on_failure(rule, error)
             if found and self.config.matching == "first":
                 break
         return found

@@ -51,7 +51,6 @@ def message(alert: Alert) -> str:
     return rest if label and before.isascii() else alert.output
 
 
-def text_line(alert: Alert) -> str:
+def text_line(alert: Alert) -> bytes:
     """The alert as Falco prints it for people: what could steer a terminal is escaped."""
-    quoted = _encode(alert.output).decode()
-    return quoted[1:-1].replace("\x7f", "\\u007f")
+    return _encode(alert.output)[1:-1].replace(b"\x7f", b"\\u007f")

@@ -95,16 +95,19 @@ def test_it_tells_which_events_and_fields_it_needs() -> None:
 
 @pytest.mark.parametrize("matching", ["first", "all"])
 def test_a_value_of_a_wrong_type_spoils_only_the_rules_that_ask_for_it(matching: str) -> None:
+    failed: list[str] = []
     engine = Engine(
         rules(
             rule("Starts", "evt.type = open and fd.name startswith /a"),
             rule("Sound", "evt.type = open and proc.name = cat"),
         ),
         EngineConfig(matching="all" if matching == "all" else "first"),
+        on_failure=lambda rule, error: failed.append(f"{rule.name}: {type(error).__name__}"),
     )
     assert names(engine, "open", fd__name=7, proc__name="cat") == ["Sound"]
-    assert engine.failed == {"Starts": 1}
+    assert failed == ["Starts: AttributeError"]
     assert names(engine, "open", fd__name="/a", proc__name="cat")[0] == "Starts"
+    assert len(failed) == 1
 
 
 def test_an_alert_has_all_that_falco_says() -> None:

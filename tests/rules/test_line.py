@@ -52,6 +52,6 @@ def test_the_message_has_no_time_and_no_priority() -> None:
 
 
 def test_text_steers_no_terminal() -> None:
-    assert text_line(ALERT) == (
+    assert text_line(ALERT).decode() == (
         "22:13:20.123456789: Informational it says: Informational \\u007f/é\\u0001"
     )

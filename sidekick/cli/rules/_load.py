@@ -13,6 +13,7 @@ import click
 from sidekick.cli._options import config_option
 
 if TYPE_CHECKING:
+    from sidekick.rules.config import RulesConfig
     from sidekick.rules.findings import Finding
     from sidekick.rules.ruleset import RuleSet
     from sidekick.rules.select import Choice
@@ -20,11 +21,9 @@ if TYPE_CHECKING:
 F = TypeVar("F", bound=Callable[..., Any])
 
 
-def rules_options(function: F) -> F:
-    """Give the command ``rules``: of FILE..., the configuration or our own, with -t, -T and -D."""
+def selection_options(function: F) -> F:
+    """Give the command ``choices``, made of -t, -T and -D."""
 
-    @click.argument("files", nargs=-1, type=click.Path(path_type=Path), metavar="[FILE]...")
-    @config_option
     @click.option("-t", "--tag", "only", multiple=True, help="Only rules with this tag.")
     @click.option("-T", "--without-tag", "without_tags", multiple=True, help="None with this tag.")
     @click.option(
@@ -32,8 +31,6 @@ def rules_options(function: F) -> F:
     )
     @wraps(function)
     def command(
-        files: tuple[Path, ...],
-        config: Path | None,
         only: tuple[str, ...],
         without_tags: tuple[str, ...],
         without: tuple[str, ...],
@@ -44,28 +41,47 @@ def rules_options(function: F) -> F:
         if only and without_tags:
             raise click.UsageError("-t and -T cannot be used together")
         choices = command_line_choices(only, without_tags, without)
-        return function(rules=load_rules(files, config, choices), **arguments)
+        return function(choices=choices, **arguments)
 
     return command  # type: ignore[return-value]
 
 
-def load_rules(
-    files: Sequence[Path], config: Path | None, choices: Sequence[Choice] = ()
-) -> RuleSet:
-    """The rules of the files, else of the configuration, else our own; they may have errors."""
-    from sidekick.rule_files import load_files
-    from sidekick.rule_packs import pack_files
-    from sidekick.rules.select import select
+def rules_options(function: F) -> F:
+    """Give the command ``rules``: of FILE..., the configuration or our own, with -t, -T and -D."""
+
+    @click.argument("files", nargs=-1, type=click.Path(path_type=Path), metavar="[FILE]...")
+    @config_option
+    @selection_options
+    @wraps(function)
+    def command(
+        files: tuple[Path, ...], config: Path | None, choices: Sequence[Choice], **arguments: Any
+    ) -> Any:
+        return function(rules=load_rules(section_of(files, config), choices), **arguments)
+
+    return command  # type: ignore[return-value]
+
+
+def section_of(files: Sequence[Path], config: Path | None) -> RulesConfig:
+    """The settings of rules in a configuration, but with these files if there are any."""
+    from sidekick.rules.config import RulesConfig
     from sidekick.settings import load
 
-    configured: list[Choice] = []
-    if not files or config:
-        section = load(config, os.environ).rules
-        files = files or [Path(file) for file in section.files]
-        configured = section.choices
-    rules = load_files(files or pack_files())
+    section = RulesConfig() if files and not config else load(config, os.environ).rules
+    return section.model_copy(update={"files": tuple(map(str, files))}) if files else section
+
+
+def load_rules(section: RulesConfig, choices: Sequence[Choice] = ()) -> RuleSet:
+    """The rules of the settings, our own if they name no files; they may have errors."""
+    from sidekick.rule_files import load_files
+    from sidekick.rule_packs import SHIPPED
+    from sidekick.rules.append import with_static
+    from sidekick.rules.falco_fields import SOURCES
+    from sidekick.rules.select import select
+
+    sources = with_static(SOURCES, section.static_fields)
+    rules = load_files(section.files or (SHIPPED,), sources=sources)
     if rules.ok:
-        for sentence in select(rules, [*choices, *configured]):
+        for sentence in select(rules, [*choices, *section.choices]):
             click.echo(f"Warning: {sentence}", err=True)
     return rules
 

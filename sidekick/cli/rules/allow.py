@@ -33,14 +33,14 @@ def command(
 
     from sidekick import document
     from sidekick.cli._text import safe, safe_json
-    from sidekick.cli.rules._load import load_rules, sound
+    from sidekick.cli.rules._load import load_rules, section_of, sound
     from sidekick.cli.rules.show import find
     from sidekick.hub.view import Entry
     from sidekick.rules.allow import allowing
     from sidekick.rules.load import load
 
     found = document.read(bytes(api.get(f"/alerts/{quote(id, safe='')}", Entry).document))
-    rules = sound(load_rules(files, config))
+    rules = sound(load_rules(section_of(files, config)))
     rule = find(rules, found.rule)
     item = allowing(rules, rule, found.output_fields, chosen)
     sound(load([*rules.contents.items(), ("the exception", item)]))

@@ -38,10 +38,10 @@ def command(old: Path, new: Path, base: tuple[Path, ...], as_json: bool) -> int:
     Conditions are compared with macros and lists in place. Exits with 1 if anything differs.
     """
     from sidekick.cli._text import print_json
-    from sidekick.cli.rules._load import load_rules, sound
+    from sidekick.cli.rules._load import load_rules, section_of, sound
     from sidekick.rules.difference import difference
 
-    before, after = (sound(load_rules([*base, path], None)) for path in (old, new))
+    before, after = (sound(load_rules(section_of([*base, path], None))) for path in (old, new))
     found = difference(before, after)
     if as_json:
         print_json(_as_json(found, before, after))

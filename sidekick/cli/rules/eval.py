@@ -4,14 +4,21 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
+from sidekick.cli._options import config_option
+from sidekick.cli.rules._load import load_rules, section_of, selection_options, sound
+
 if TYPE_CHECKING:
     from sidekick.cli.rules._events import Events
+    from sidekick.model import Alert, Priority
+    from sidekick.rules.config import RulesConfig
     from sidekick.rules.engine import Engine
+    from sidekick.rules.select import Choice
 
 
 @click.command("eval")
@@ -23,28 +30,39 @@ if TYPE_CHECKING:
     type=click.Path(path_type=Path),
     help="Rule files and folders, in their order; more may follow before the events.",
 )
+@config_option
+@selection_options
 @click.option("--condition", metavar="TEXT", help="Print true or false for each event instead.")
 @click.option(
     "--matching",
+    "--rule-matching",
+    "matching",
     type=click.Choice(["first", "all"]),
-    default="first",
-    show_default=True,
     help="One alert an event, or one of each rule that matches.",
 )
-@click.option("--priority", default="debug", show_default=True, help="The least severe rules.")
+@click.option("--priority", help="The least severe rules.")
 @click.option("--text", is_flag=True, help="Print alerts as text.")
 @click.option("--iso8601", is_flag=True, help="Outputs begin with date and time in UTC.")
 @click.option("--hostname", help="The hostname of alerts; this machine's by default.")
+@click.option(
+    "--without-property",
+    "omitted",
+    multiple=True,
+    type=click.Choice(["output", "output_fields", "tags"]),
+    help="Leave a part out of the JSON.",
+)
+@click.option("--with-message", is_flag=True, help="Add the output without time and priority.")
 @click.argument("paths", nargs=-1, metavar="EVENTS", type=click.Path(path_type=Path))
 def command(
     first: tuple[Path, ...],
+    config: Path | None,
+    choices: Sequence[Choice],
     condition: str | None,
-    matching: str,
-    priority: str,
+    omitted: tuple[str, ...],
+    with_message: bool,
     text: bool,
-    iso8601: bool,
-    hostname: str | None,
     paths: tuple[Path, ...],
+    **options: Any,
 ) -> int:
     """Match EVENTS, JSON objects one a line, with rules, and print the alerts as Falco does.
 
@@ -53,56 +71,69 @@ def command(
     it is. EVENTS "-", or none, is standard input. A line that is no event is told on standard
     error, the others go on, and the exit code is 1.
 
-    With --condition, the answer to a bad line is "error"; the condition may use the macros and
-    lists of --rules.
+    The rules are those of --rules, else of the configuration, else the packs that are shipped. With
+    --condition, the answer to a bad line is "error"; the condition may use the macros and lists of
+    --rules.
     """
     from sidekick.cli.rules._events import Events
+    from sidekick.rules.line import JsonParts, json_line, text_line
 
     events = Events(paths[-1] if paths else Path("-"))
     files = [*first, *paths[:-1]]
     if condition is not None:
         lines = _verdicts(condition, files, events)
-    elif files:
-        lines = _alerts(_engine(files, matching, priority, iso8601, hostname), events, text)
     else:
-        raise click.UsageError("say by which rules: --rules FILE... or --condition TEXT")
+        engine = _engine(section_of(files, config), choices, **options)
+        parts = JsonParts(message=with_message, **dict.fromkeys(omitted, False))
+        line = text_line if text else partial(json_line, parts=parts)
+        lines = map(line, _alerts(engine, events))
     _write(lines, at_once=events.live)
     return 1 if events.bad else 0
 
 
 def _engine(
-    files: Sequence[Path], matching: str, priority: str, iso8601: bool, hostname: str | None
+    section: RulesConfig,
+    choices: Sequence[Choice],
+    *,
+    matching: str | None,
+    priority: str | None,
+    iso8601: bool,
+    hostname: str | None,
 ) -> Engine:
+    """The engine of the settings, with what the command line says instead."""
     import socket
+    from dataclasses import replace
 
-    from sidekick.cli.rules._rules import load_rules
+    from sidekick.rules.engine import Engine
+
+    config = section.engine_config(socket.gethostname() if hostname is None else hostname)
+    if matching is not None:
+        config = replace(config, matching="all" if matching == "all" else "first")
+    if priority is not None:
+        config = replace(config, priority=_priority(priority))
+    if iso8601:
+        config = replace(config, iso8601=True)
+    return Engine(sound(load_rules(section, choices)), config)
+
+
+def _priority(text: str) -> Priority:
     from sidekick.model import Priority
-    from sidekick.rules.engine import Engine, EngineConfig
 
-    least = Priority.parse(priority)
-    if least is None:
+    found = Priority.parse(text)
+    if found is None:
         known = ", ".join(p.name.lower() for p in Priority)
-        raise click.UsageError(f'unknown priority "{priority}"; there are {known}')
-    config = EngineConfig(
-        matching="all" if matching == "all" else "first",
-        priority=least,
-        hostname=socket.gethostname() if hostname is None else hostname,
-        iso8601=iso8601,
-    )
-    return Engine(load_rules(files), config)
+        raise click.UsageError(f'unknown priority "{text}"; there are {known}')
+    return found
 
 
-def _alerts(engine: Engine, events: Events, text: bool) -> Iterator[bytes]:
-    from sidekick.rules.line import json_line, text_line
-
+def _alerts(engine: Engine, events: Events) -> Iterator[Alert]:
     for event in events:
         if event is not None:
-            for alert in engine.alerts(event.source, event.type, event.record, event.time_ns):
-                yield text_line(alert).encode() if text else json_line(alert)
+            yield from engine.alerts(event.source, event.type, event.record, event.time_ns)
 
 
 def _verdicts(text: str, files: Sequence[Path], events: Events) -> Iterator[bytes]:
-    from sidekick.cli.rules._rules import load_condition
+    from sidekick.cli.rules._condition import load_condition
 
     test = load_condition(text, files)
     for event in events:

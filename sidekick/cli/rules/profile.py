@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from sidekick.cli._options import json_option
+from sidekick.cli._options import config_option, json_option
+from sidekick.cli.rules._load import selection_options
 
 if TYPE_CHECKING:
     from sidekick.rules.profile import Profile, RuleCost
+    from sidekick.rules.select import Choice
 
 _ENOUGH = 1_000_000
 
@@ -21,16 +24,22 @@ _ENOUGH = 1_000_000
     "--rules",
     "first",
     multiple=True,
-    required=True,
     metavar="FILE...",
     type=click.Path(path_type=Path),
     help="Rule files and folders, in their order; more may follow before the events.",
 )
+@config_option
+@selection_options
 @click.option("--limit", type=click.IntRange(1), help="Only so many of the dearest rules.")
 @json_option
 @click.argument("paths", nargs=-1, metavar="EVENTS", type=click.Path(path_type=Path))
 def command(
-    first: tuple[Path, ...], limit: int | None, as_json: bool, paths: tuple[Path, ...]
+    first: tuple[Path, ...],
+    config: Path | None,
+    choices: Sequence[Choice],
+    limit: int | None,
+    as_json: bool,
+    paths: tuple[Path, ...],
 ) -> int:
     """Time each rule on EVENTS, JSON objects one a line as for `rules eval`.
 
@@ -39,11 +48,11 @@ def command(
     events, the fields being at hand. SHARE: its part of the time of all rules.
     """
     from sidekick.cli.rules._events import Events
-    from sidekick.cli.rules._rules import load_rules
+    from sidekick.cli.rules._load import load_rules, section_of, sound
     from sidekick.rules.profile import profile
 
     events = Events(paths[-1] if paths else Path("-"))
-    rules = load_rules([*first, *paths[:-1]])
+    rules = sound(load_rules(section_of([*first, *paths[:-1]], config), choices))
     read = [event for event, _ in zip(events, range(_ENOUGH), strict=False) if event is not None]
     if not read:
         raise click.ClickException("there is no event to try the rules on")

@@ -93,13 +93,14 @@ def _text(path: Path) -> str:
 
 
 def _rules(path: Path, suite: Suite, rule_files: Sequence[Path]) -> RuleSet:
-    from sidekick.cli.rules._rules import load_rules
+    from sidekick.cli.rules._load import sound
     from sidekick.errors import ConfigError
+    from sidekick.rule_files import load_files
 
     files = rule_files or [path.parent / name for name in suite.rules]
     if not files:
         raise ConfigError([f'{path}: no rules: name them under "rules", or with --rules'])
-    return load_rules(files)
+    return sound(load_files(files))
 
 
 def _event(event: Mapping[str, Any], number: int) -> NeutralEvent:

@@ -167,10 +167,35 @@ def test_bad_rules_are_told_with_their_place(
     assert rules("eval", "--rules", files[0], tmp_path / "none.ndjson").code == 1
 
 
-def test_without_rules_it_says_what_to_do(rules: Command, files: tuple[Path, Path]) -> None:
-    done = rules("eval", files[1])
-    assert done.code == 2
-    assert "--rules FILE... or --condition TEXT" in done.err
+def test_without_rules_the_packs_are_taken(rules: Command, tmp_path: Path) -> None:
+    fields = {"proc.name": "xmrig", "proc.cmdline": "xmrig -o stratum+tcp://pool:3333"}
+    event = {"type": "execve", "fields": fields}
+    done = rules("eval", stdin=json.dumps(event))
+    assert [json.loads(line)["rule"] for line in done.lines] == ["Crypto miner started"]
+
+
+def test_rules_may_come_from_a_configuration(
+    rules: Command, files: tuple[Path, Path], tmp_path: Path
+) -> None:
+    config = tmp_path / "sidekick.yaml"
+    config.write_text(
+        f"rules: {{files: [{files[0]}], matching: all, append_output: [], static_fields: {{a: b}}}}"
+    )
+    done = rules("eval", "-c", config, files[1])
+    assert [json.loads(line)["rule"] for line in done.lines] == ["Shadow", "Any", "Any"]
+    assert json.loads(done.lines[0])["output"].endswith(": Warning read /etc/shadow")
+    done = rules("eval", "-c", config, "--matching", "first", "-D", "Shad", files[1])
+    assert [json.loads(line)["rule"] for line in done.lines] == ["Any", "Any"]
+    done = rules("eval", "-t", "a", "--rules", *files)
+    assert [json.loads(line)["rule"] for line in done.lines] == ["Shadow"]
+
+
+def test_parts_of_the_json_can_be_chosen(rules: Command, files: tuple[Path, Path]) -> None:
+    words = ("--without-property", "output_fields", "--without-property", "tags", "--with-message")
+    first = json.loads(rules("eval", *words, "--rules", *files).lines[0])
+    assert "output_fields" not in first
+    assert "tags" not in first
+    assert first["message"].startswith("read /etc/shadow container_id=")
 
 
 @pytest.mark.skipif(not FALCO_RULES.exists(), reason="the official rule files are not here")

@@ -1,4 +1,4 @@
-"""Rules and conditions for commands: loaded, or every fault named and an exit."""
+"""A condition for a command, with the macros and lists of rule files."""
 
 from __future__ import annotations
 
@@ -8,16 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from sidekick.cli.rules._load import sound
-from sidekick.rules.ruleset import RuleSet
 
 _NAME = "--condition"
-
-
-def load_rules(files: Sequence[Path]) -> RuleSet:
-    """The rules of files and folders; raises ConfigError that names all their faults."""
-    from sidekick.rule_files import load_files
-
-    return sound(load_files(files))
 
 
 def load_condition(text: str, files: Sequence[Path]) -> Callable[[Mapping[str, Any]], bool]:
