@@ -159,9 +159,18 @@ def _log(stats: object) -> Finding:
 
     assert isinstance(stats, LogStats)
     told = f"{stats.alerts:,} alerts, {size(stats.bytes)} of {size(stats.limit_bytes)}"
+    if stats.failing:
+        advice = "nothing is answered 200 now: free some disk, or mend what it says"
+        return Finding("fail", "log", f"cannot be written: {stats.failing}", advice)
     if stats.full:
         advice = "the least severe alerts are lost now: free some disk, mend the lane that is stuck"
         return Finding("fail", "log", f"{told}; it is full", advice)
+    if stats.disk_free_bytes < _LITTLE_ROOM:
+        told += f"; its disk has only {size(stats.disk_free_bytes)} left"
+        return Finding("fail", "log", told, "free some, or lower log.max_size")
+    if stats.unreserved:
+        advice = "free some: without the reserve a full disk takes no alert, however severe"
+        return Finding("warn", "log", f"{told}; its disk has no room for log.reserve", advice)
     return Finding("ok", "log", told)
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import sqlite3
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -231,8 +232,11 @@ class Archive:
             for n, at, source, reason, body in rows
         ]
 
-    def stats(self, limit_bytes: int, full: bool) -> LogStats:
-        """The size of the log and what it spans."""
+    def stats(
+        self, limit_bytes: int, full: bool, unreserved: bool = False, failing: str = ""
+    ) -> LogStats:
+        """The size of the log and what it spans, with what only its writer knows."""
+        disk = os.statvfs(self._path.parent)
         db = self._db()
         first, last, oldest = db.execute(
             "SELECT min(seq), max(seq), (SELECT received_ns FROM alert ORDER BY seq LIMIT 1) "
@@ -250,6 +254,9 @@ class Archive:
             first_seq=first or 0,
             last_seq=last or 0,
             full=full,
+            disk_free_bytes=disk.f_bavail * disk.f_frsize,
+            unreserved=unreserved,
+            failing=failing,
         )
 
     def lane_names(self) -> dict[int, str]:

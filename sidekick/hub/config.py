@@ -15,7 +15,8 @@ class LogConfig(Section):
     max_age: Duration = 7 * 86400.0
     """Delivered alerts older than this are removed."""
     reserve: Size = 16 * 1024**2
-    """Disk space held back, so that a full disk leaves room to take severe alerts; 0: none."""
+    """Disk space held back, so that a full disk leaves room to take severe alerts; on a small disk
+    a third of what is free; 0: none."""
     lane_memory: Size = 2 * 1024**2
     """Alert JSON that waits in memory for each lane; a lane further behind reads from disk."""
     in_flight: Size = 64 * 1024**2

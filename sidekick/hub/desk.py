@@ -81,8 +81,9 @@ class Desk:
 
     async def stats(self) -> LogStats:
         """The size of the log and what it spans."""
-        limit, full = self._writer.limit, self._writer.shed_priority > 0
-        return await self._archive.run(lambda: self._archive.stats(limit, full))
+        writer = self._writer
+        known = (writer.limit, writer.shed_priority > 0, writer.unreserved, writer.failing)
+        return await self._archive.run(lambda: self._archive.stats(*known))
 
     @contextlib.contextmanager
     def watch(self) -> Iterator[Watcher]:

@@ -19,6 +19,8 @@ from sidekick.hub.transaction import Transaction
 
 _HIGH, _LOW = 0.95, 0.90
 _ROWS_AT_ONCE = 1000
+_LEAST_RESERVE = 1024**2
+_ALL_PAGES = 2**30 - 1
 
 
 class Room:
@@ -30,6 +32,7 @@ class Room:
         self._reserve = directory / "reserve"
         self._page: int = db.execute("PRAGMA page_size").fetchone()[0]
         self._disk_limit = 0
+        self._held_before = 0
         self._scanned: dict[int, int] = {}
         self.shed_priority = 0
         """Alerts of this priority and lower are refused; 0 refuses none."""
@@ -41,6 +44,24 @@ class Room:
     def limit(self) -> int:
         """Bytes the log may use now."""
         return min(self._config.max_size, self._disk_limit or self._config.max_size)
+
+    @property
+    def disk_full(self) -> bool:
+        """Whether the disk took no more when it was last asked for some."""
+        return self._disk_limit > 0
+
+    @property
+    def held(self) -> int:
+        """Bytes of the reserve, 0 for none."""
+        try:
+            return self._reserve.stat().st_size
+        except FileNotFoundError:
+            return 0
+
+    @property
+    def unreserved(self) -> bool:
+        """Whether the disk has no room for a reserve that is wanted."""
+        return self._config.reserve > 0 and not self.held
 
     def used(self) -> int:
         """Bytes in use; pages that were freed and will be used again do not count."""
@@ -62,12 +83,15 @@ class Room:
         return self._remove_delivered(now_ns - int(self._config.max_age * 1e9))
 
     def disk_is_full(self) -> None:
-        """The disk takes no more: give the reserve back and grow no further."""
+        """The disk takes no more: give the reserve back, and grow by no more than a third of
+        it; the rest is for the write-ahead log. Beyond that SQLite says that the disk is full."""
+        given_back = self.held
         self._reserve.unlink(missing_ok=True)
         with contextlib.suppress(sqlite3.Error):  # there may be room enough without
             self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
         pages = self._db.execute("PRAGMA page_count").fetchone()[0]
-        self._disk_limit = pages * self._page
+        self._disk_limit = pages * self._page + given_back // 3
+        self._allow_pages(self._disk_limit // self._page)
         self._remove_some()
 
     def floor(self) -> int:
@@ -141,11 +165,12 @@ class Room:
         return bool(rows)
 
     def _hold_reserve(self) -> None:
-        size = self._config.reserve
-        if not size or (self._reserve.exists() and not self._disk_limit):
+        """Take it, smaller where the disk is small: a third of what is free at most."""
+        if self._reserve.exists() and not self._disk_limit:
             return
         disk = os.statvfs(self._reserve.parent)
-        if disk.f_bavail * disk.f_frsize < 3 * size:
+        size = min(self._config.reserve, disk.f_bavail * disk.f_frsize // 3)
+        if size < max(_LEAST_RESERVE, self._held_before * 3 // 4):
             return
         try:
             with open(self._reserve, "wb") as file:
@@ -153,4 +178,8 @@ class Room:
         except OSError:
             self._reserve.unlink(missing_ok=True)
             return
-        self._disk_limit = 0
+        self._held_before, self._disk_limit = size, 0
+        self._allow_pages(_ALL_PAGES)
+
+    def _allow_pages(self, count: int) -> None:
+        self._db.execute(f"PRAGMA max_page_count = {count}").fetchall()

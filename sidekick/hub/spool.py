@@ -86,7 +86,7 @@ class Spool:
                 self._db.execute(f"PRAGMA {pragma}")
             self.node = schema.prepare(self._db)
             self.room = Room(self._db, directory, config)
-            self._enough = min(_CHECKPOINT_BYTES, config.reserve // 2 or _CHECKPOINT_BYTES)
+            self._enough = min(_CHECKPOINT_BYTES, self.room.held // 2 or _CHECKPOINT_BYTES)
             self._unsaved = self._enough
         except (sqlite3.Error, schema.LogVersionError) as error:
             self._lock.close()

@@ -57,7 +57,8 @@ class Quarantined(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class LogStats(msgspec.Struct, frozen=True, kw_only=True):
-    """The log's size on disk and its contents."""
+    """The log's size on disk and its contents; ``failing`` is why it cannot be written, if so, and
+    ``unreserved`` whether the disk has no room for its reserve."""
 
     alerts: int
     bytes: int
@@ -66,6 +67,9 @@ class LogStats(msgspec.Struct, frozen=True, kw_only=True):
     first_seq: int
     last_seq: int
     full: bool
+    disk_free_bytes: int
+    unreserved: bool = False
+    failing: str = ""
 
 
 class SilenceStatus(msgspec.Struct, frozen=True, kw_only=True):

@@ -106,6 +106,11 @@ class Writer:
         """Bytes the log may use now."""
         return self._spool.room.limit
 
+    @property
+    def unreserved(self) -> bool:
+        """Whether the disk has no room for the reserve."""
+        return self._spool.room.unreserved
+
     def put(self, rows: list[Row], kept: Iterable[Any], size: int, answer: Answer) -> None:
         """Take rows of one sender; ``size`` is their bytes."""
         batch = self._next
@@ -260,14 +265,17 @@ class Writer:
         self._loop.call_soon_threadsafe(self._done, batch, error, took)
 
     def _once_more(self, group: Group, first: sqlite3.Error) -> Exception | None:
-        code = getattr(first, "sqlite_errorcode", 0) & 0xFF
+        code, room = getattr(first, "sqlite_errorcode", 0) & 0xFF, self._spool.room
+        was_full = room.disk_full
         try:
             if code in (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR):
-                log.warning("the disk is full", extra={"error": str(first)})
-                self._spool.room.disk_is_full()
+                room.disk_is_full()
             self._spool.write(group)
         except sqlite3.Error as error:
             return error
+        if room.disk_full and not was_full:
+            about = {"error": str(first), "bytes": room.limit}
+            log.warning("the disk is full: the alert log grows no more", extra=about)
         return None
 
     def _tidy(self) -> None:
@@ -303,8 +311,9 @@ class Writer:
         if error is not None:
             refusal = Shed(f"the alert log cannot be written: {error}")
             self._keep_unwritten(batch, error)
-        else:
+        elif self.failing:
             self.failing = ""
+            log.info("the alert log can be written again")
         try:
             if batch.committed and not refusal:
                 metrics.commit_alerts.observe(len(batch.committed))
@@ -316,8 +325,9 @@ class Writer:
 
     def _keep_unwritten(self, batch: _Batch, error: Exception) -> None:
         """Nobody waits for statements and progress: they go with a later group."""
-        self.failing = str(error)
-        log.error("could not write the alert log", extra={"error": str(error)})
+        if self.failing != str(error):  # else it was told: this may happen for every sender
+            self.failing = str(error)
+            log.error("could not write the alert log", extra={"error": self.failing})
         self._next.group.statements[:0] = batch.group.statements
         self._next.group.state = batch.group.state | self._next.group.state
         for lane in batch.lanes:

@@ -43,6 +43,7 @@ def stats(**changes: Any) -> LogStats:
         "first_seq": 1,
         "last_seq": 12,
         "full": False,
+        "disk_free_bytes": 2**34,
     }
     return LogStats(**given | changes)
 
@@ -147,6 +148,9 @@ def test_a_hub_that_is_well_has_nothing_to_advise(monkeypatch: pytest.MonkeyPatc
         ({"version": Unreachable("nobody")}, "hub", "fail", "look at its log"),
         ({"version": ApiError(401, "a token is wanted")}, "hub", "fail", "token"),
         ({"log": stats(full=True)}, "log", "fail", "free some disk"),
+        ({"log": stats(failing="disk I/O error")}, "log", "fail", "nothing is answered 200"),
+        ({"log": stats(disk_free_bytes=2**20)}, "log", "fail", "free some"),
+        ({"log": stats(unreserved=True)}, "log", "warn", "however severe"),
         ({"lanes": Lanes(lanes=[lane(state="paused", depth=1)])}, "lane chat", "fail", "--probe"),
         (
             {"lanes": Lanes(lanes=[lane(depth=9, oldest_age_secs=301.0)])},

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import shutil
 import sqlite3
 import time
@@ -163,15 +164,23 @@ async def _taken(hub: Hub, one: Alert) -> bool:
     return True
 
 
+def _fill_up(filler: Path) -> None:
+    """Take all that is left of the disk, as another program may."""
+    with contextlib.suppress(OSError), open(filler, "wb") as file:
+        while True:
+            file.write(b"x" * 65536)
+
+
+@pytest.mark.parametrize("reserve", [4 * MIB, LogConfig().reserve])
 async def test_on_a_full_disk_severe_alerts_are_taken_and_afterwards_all_again(
-    small_disk: Path, monkeypatch: pytest.MonkeyPatch
+    small_disk: Path, monkeypatch: pytest.MonkeyPatch, reserve: int
 ) -> None:
     stand = Stand(small_disk, monkeypatch)
     sink = stand.sink("a")
     sink.gate.clear()
-    async with stand.running("a", log=LogConfig(reserve=4 * MIB)) as hub:
+    async with stand.running("a", log=LogConfig(reserve=reserve)) as hub:
         filler = small_disk / "filler"
-        filler.write_bytes(b"x" * 12 * MIB)
+        await asyncio.to_thread(_fill_up, filler)
         number = 0
         while await _taken(hub, alert(number + 1, P.DEBUG, "x" * 10_000)):
             number += 1

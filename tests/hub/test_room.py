@@ -176,8 +176,32 @@ def test_the_reserve_is_held_and_given_back_when_the_disk_is_full(tmp_path: Path
     spool.close()
 
 
-def test_on_a_full_disk_severe_alerts_find_room_and_afterwards_all(small_disk: Path) -> None:
-    spool = spool_of(small_disk, LogConfig(reserve=4 * MIB))
+def test_on_a_small_disk_the_reserve_is_smaller(small_disk: Path) -> None:
+    spool = spool_of(small_disk, LogConfig(reserve=16 * MIB))
+    assert 6 * MIB < spool.room.held < 8 * MIB  # a third of what was free
+    spool.close()
+    spool = spool_of(small_disk, LogConfig(reserve=16 * MIB))
+    assert 6 * MIB < spool.room.held < 8 * MIB  # as it was, whatever is free now
+    spool.room.disk_is_full()
+    (small_disk / "other").write_bytes(b"x" * 2 * MIB)
+    _tidy(spool)
+    assert not spool.room.disk_full
+    assert 6 * MIB < spool.room.held < 7 * MIB
+    spool.close()
+
+
+def test_a_disk_without_room_for_any_reserve_has_none(small_disk: Path) -> None:
+    (small_disk / "filler").write_bytes(b"x" * 22 * MIB)
+    spool = spool_of(small_disk, LogConfig())
+    assert spool.room.held == 0
+    spool.close()
+
+
+@pytest.mark.parametrize("reserve", [4 * MIB, LogConfig().reserve])
+def test_on_a_full_disk_severe_alerts_find_room_and_afterwards_all(
+    small_disk: Path, reserve: int
+) -> None:
+    spool = spool_of(small_disk, LogConfig(reserve=reserve))
     spool.lane_rows(["a"])
     _fill_up(spool, P.DEBUG)
     number = spool.last_seq() + 1

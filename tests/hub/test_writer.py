@@ -194,6 +194,22 @@ async def test_what_cannot_be_written_is_refused_and_the_next_is_taken(tmp_path:
         assert stand.durable() == [2]
 
 
+async def test_a_log_that_cannot_be_written_is_told_once_and_when_it_can_be_again(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO")
+    async with stand_in(tmp_path) as stand:
+        for failures in (99, 99, 99, 0):
+            stand.spool.failures = failures
+            stand.put(1)
+            await stand.writer.flush()
+        told = [r.message for r in caplog.records if r.name.startswith("sidekick")]
+    assert told == [
+        "could not write the alert log",
+        "the alert log can be written again",
+    ]
+
+
 async def test_statements_state_and_progress_outlive_a_commit_that_failed(tmp_path: Path) -> None:
     async with stand_in(tmp_path) as stand:
         lane = Place()

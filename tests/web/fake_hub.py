@@ -140,6 +140,7 @@ class FakeHub:
             first_seq=1,
             last_seq=9,
             full=False,
+            disk_free_bytes=5 * 1024**3,
         )
 
     @contextmanager
