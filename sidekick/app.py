@@ -11,7 +11,7 @@ import signal
 import time
 from collections.abc import AsyncIterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 from prometheus_client import disable_created_metrics
 
@@ -51,8 +51,10 @@ class App:
         environ: Mapping[str, str],
         overrides: Mapping[str, Any],
         sensor: Sequence[str] = (),
+        banner_to: TextIO | None = None,
     ) -> None:
         """``sensor`` is the command that starts this machine's sensor; none: a hub alone."""
+        self._banner_to = banner_to
         self._sensor = Supervisor(sensor, StatusMetrics()) if sensor else None
         self._path = path
         self._environ = environ
@@ -141,7 +143,11 @@ class App:
             async with serve(
                 listen, self.hub, ready=self.hub.problems, expose=exposition(metrics.REGISTRY)
             ):
-                print(_banner(self.settings, self._sensor is not None), flush=True)
+                print(
+                    _banner(self.settings, self._sensor is not None),
+                    file=self._banner_to,
+                    flush=True,
+                )
                 yield
         except OSError as error:
             raise ConfigError(

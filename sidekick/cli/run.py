@@ -39,7 +39,8 @@ def command(
         overrides |= _printing(config)
 
     async def run() -> None:
-        await App(config, os.environ, overrides, sensor=sensor).run()
+        banner_to = sys.stderr if as_json else None
+        await App(config, os.environ, overrides, sensor, banner_to).run()
 
     uvloop.run(run())
 

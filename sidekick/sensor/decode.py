@@ -7,9 +7,8 @@ from __future__ import annotations
 
 import struct
 from collections import namedtuple
-from collections.abc import Callable, Mapping
-from functools import cached_property
-from typing import Any, cast
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, NamedTuple, cast
 
 from sidekick.ebpf.btf import Field, Layout, part_format
 from sidekick.ebpf.calls import Argument, Call, all_calls
@@ -21,32 +20,59 @@ _TYPES = {Kind.EXEC: "execve", Kind.FORK: "clone", Kind.EXIT: "procexit"}
 
 
 class _Part:
-    """A structure within a record, as a named tuple: numbers, and the bytes of its texts."""
+    """A structure within a record, as a named tuple: numbers, and the bytes of its texts.
 
-    def __init__(self, name: str, fields: tuple[Field, ...], prefix: str = "") -> None:
-        names, places, at = [], [], 0
-        for field in fields:
-            width = 1 if field.is_bytes else field.count
-            label = field.name.removeprefix(prefix).replace(".", "_")
-            if field.type_name != "text":
-                names.append(label)
-                places.append((at, width))
-            elif label.endswith("_offset"):
-                names.append(label.removesuffix("_offset"))
-                places.append((at, 0))
-            at += width
-        self._start = fields[0].offset
-        self._unpack = struct.Struct(part_format(fields)).unpack_from
-        self._places = tuple(places)
-        self._plain = all(width == 1 for _, width in places)
-        self._make = _tuple_type(name, names)._make
+    ``of`` is generated: one straight expression that unpacks the structure and cuts its texts out.
+    """
 
-    def of(self, data: bytes) -> Any:
-        """The part of a record's bytes."""
-        values = self._unpack(data, self._start)
-        if self._plain:
-            return self._make(values)
-        return self._make(_one(values, data, *place) for place in self._places)
+    def __init__(self, name: str, fields: tuple[Field, ...], prefix: str) -> None:
+        slots = tuple(_slots(fields, prefix))
+        scope = {
+            "unpack": struct.Struct(part_format(fields)).unpack_from,
+            "start": fields[0].offset,
+            "new": tuple.__new__,
+            "made": _tuple_type(name, [slot.name for slot in slots]),
+        }
+        values = "unpack(data, start)"
+        if not all(slot.is_plain for slot in slots):
+            first, *rest = [slot.code for slot in slots]
+            values = ", ".join([first.replace("v[", f"(v := {values})[", 1), *rest, ""])
+            values = f"({values})"
+        self.of: Callable[[bytes], Any] = eval(f"lambda data: new(made, {values})", scope)
+
+
+class _Slot(NamedTuple):
+    """A field among a structure's unpacked values ``v``: its place, and how many it takes."""
+
+    name: str
+    place: int
+    width: int
+    is_text: bool
+
+    @property
+    def is_plain(self) -> bool:
+        return self.width == 1 and not self.is_text
+
+    @property
+    def code(self) -> str:
+        """The expression of its value."""
+        if self.is_text:
+            return f"data[v[{self.place}] : v[{self.place}] + v[{self.place + 1}]]"
+        if self.width == 1:
+            return f"v[{self.place}]"
+        return f"v[{self.place} : {self.place + self.width}]"
+
+
+def _slots(fields: tuple[Field, ...], prefix: str) -> Iterator[_Slot]:
+    place = 0
+    for field in fields:
+        width = 1 if field.is_bytes else field.count
+        label = field.name.removeprefix(prefix).replace(".", "_")
+        if field.type_name != "text":
+            yield _Slot(label, place, width, False)
+        elif label.endswith("_offset"):
+            yield _Slot(label.removesuffix("_offset"), place, width, True)
+        place += width
 
 
 def _tuple_type(name: str, names: list[str]) -> Any:
@@ -59,48 +85,81 @@ def _tuple_type(name: str, names: list[str]) -> Any:
 
 
 def _until_nul_at(place: int) -> property:
-    return property(lambda values: values[place].split(b"\0", 1)[0])
+    return property(lambda values: values[place].partition(b"\0")[0])
 
 
-def _one(values: tuple[Any, ...], data: bytes, place: int, width: int) -> Any:
-    if width == 0:
-        start, length = values[place : place + 2]
-        return data[start : start + length]
-    return values[place] if width == 1 else values[place : place + width]
+Get = Callable[[tuple[Any, ...], bytes], Any]
 
 
 class _Shape:
-    """The parts of a kind's records."""
+    """The parts of a kind's records; ``own`` has those that only this kind has, each by itself."""
 
     def __init__(self, layout: Layout) -> None:
         groups: dict[str, list[Field]] = {"header.": [], "file.": [], "socket.": [], "": []}
         for field in layout.fields:
             next(v for k, v in groups.items() if field.name.startswith(k)).append(field)
-        self.header, self.file, self.socket, self.own = (
-            _Part(prefix.removesuffix(".") or "own", tuple(found), prefix) if found else None
-            for prefix, found in groups.items()
-        )
+        self.header = _Part("Header", tuple(groups["header."]), "header.").of
+        self.file = self._part("File", tuple(groups["file."]), "file.")
+        self.socket = self._part("Socket", tuple(groups["socket."]), "socket.")
+        own = tuple(groups[""])
+        self.start = own[0].offset
+        self.unpack = struct.Struct(part_format(own)).unpack_from
+        self.own: dict[str, Get] = {slot.name: _getter(slot) for slot in _slots(own, "")}
+
+    def _part(
+        self, name: str, fields: tuple[Field, ...], prefix: str
+    ) -> Callable[[bytes], Any] | None:
+        return _Part(name, fields, prefix).of if fields else None
+
+
+def _getter(slot: _Slot) -> Get:
+    if slot.name == "name":  # a new comm, which ends at its first NUL
+        return lambda v, data: v[slot.place].partition(b"\0")[0]
+    found: Get = eval(f"lambda v, data: {slot.code}")
+    return found
 
 
 class Record:
     """One record; see ``sidekick.sensor.record.Record``, the protocol that it fulfils."""
 
-    def __init__(self, kind: Kind, shape: _Shape, data: bytes, calls: tuple[Call, ...]) -> None:
+    __slots__ = (
+        "_file",
+        "_shape",
+        "_socket",
+        "_table",
+        "_values",
+        "bytes",
+        "header",
+        "kind",
+        "type",
+    )
+
+    def __init__(
+        self, kind: Kind, shape: _Shape, data: bytes, tables: tuple[_Arguments, ...]
+    ) -> None:
         self.kind = kind
         self.bytes = data
         self._shape = shape
-        assert shape.header
-        self.header: Header = shape.header.of(data)
-        self.call = calls[cast(Any, self.header).call] if kind is Kind.CALL else None
-        self.type = self.call.name if self.call else _TYPES.get(kind, "")
+        self.header: Header = shape.header(data)
+        self._values: tuple[Any, ...] | None = None
+        self._table: _Arguments | None = None
+        if kind is Kind.CALL:
+            self._table = tables[cast(Any, self.header).call]
+            self.type = self._table.call.name
+        else:
+            self.type = _TYPES.get(kind, "")
 
-    @cached_property
-    def _own(self) -> Any:
-        assert self._shape.own
-        return self._shape.own.of(self.bytes)
+    @property
+    def call(self) -> Call | None:
+        """The system call that it tells of."""
+        return self._table.call if self._table else None
 
     def __getitem__(self, name: str) -> Any:
-        return getattr(self._own, name, None)
+        values = self._values
+        if values is None:
+            values = self._values = self._shape.unpack(self.bytes, self._shape.start)
+        get = self._shape.own.get(name)
+        return None if get is None else get(values, self.bytes)
 
     @property
     def result(self) -> int | None:
@@ -112,71 +171,100 @@ class Record:
         """Where a relative path begins, if the kernel told it."""
         return self["cwd"] or None
 
-    @cached_property
+    @property
     def file(self) -> File | None:
         """What the call's descriptor stands for."""
-        if not self._shape.file or not self.header.flags & FLAG_FILE:
-            return None
-        return cast(File, self._shape.file.of(self.bytes))
+        try:
+            return self._file
+        except AttributeError:
+            has = self._shape.file and self.header.flags & FLAG_FILE
+            self._file: File | None = self._shape.file(self.bytes) if has else None  # type: ignore[misc]
+            return self._file
 
-    @cached_property
+    @property
     def socket(self) -> Socket | None:
         """The socket that the call's descriptor stands for."""
-        if not self._shape.socket or not self.header.flags & FLAG_SOCKET:
-            return None
-        found = self._shape.socket.of(self.bytes)
+        try:
+            return self._socket
+        except AttributeError:
+            has = self._shape.socket and self.header.flags & FLAG_SOCKET
+            self._socket: Socket | None = self._cut_socket() if has else None
+            return self._socket
+
+    def _cut_socket(self) -> Socket:
+        assert self._shape.socket
+        found = self._shape.socket(self.bytes)
         size = {AF_INET: 4, AF_INET6: 16}.get(found.family, 0)
-        found = found._replace(local=found.local[:size], remote=found.remote[:size])
-        return cast(Socket, found)
+        return cast(Socket, found._replace(local=found.local[:size], remote=found.remote[:size]))
 
     @property
     def address(self) -> bytes | None:
         """The socket address (struct sockaddr) that the caller gave or was given."""
-        return self._text_of_kind("address", "address_out") or self["more"] or None
+        place = self._table.address if self._table else None
+        return (self[place] if place else None) or self["more"] or None
 
     @property
     def data(self) -> bytes | None:
         """The beginning of what was sent or received."""
-        return self._text_of_kind("data", "result_data", "message")
-
-    def _text_of_kind(self, *kinds: str) -> bytes | None:
-        for place, argument in enumerate(self.call.arguments if self.call else ()):
-            if argument.kind in kinds:
-                return self._text(place)
-        return None
-
-    def _text(self, place: int) -> bytes:
-        found: bytes = getattr(self._own, f"texts_{place}")
-        return found
+        place = self._table.data if self._table else None
+        return self[place] if place else None
 
     def text(self, name: str) -> bytes | None:
         """What a parameter points to, a path or bytes; of a directory's descriptor its path."""
-        for place, argument in enumerate(self.call.arguments if self.call else ()):
-            if argument.name == name and argument.reading[0] not in ("VALUE", "FD"):
-                return self._text(place)
-        return None
+        place = self._table.texts.get(name) if self._table else None
+        return self[place] if place else None
 
     def argument(self, name: str) -> int | bytes | None:
         """A call's parameter of Falco's name: a number, or the bytes that it points to.
 
         None if the call has none of that name, or if it comes from what is not there.
         """
-        if self.call is None:
-            return None
-        for place, argument in enumerate(self.call.arguments):
-            if argument.name == name:
-                return self._value(place, argument)
-            if name in _PARTS.get(argument.kind, ()):
-                return _part(self._text(place), argument.kind, name)
-        found = _DERIVED.get(name)
-        return found(self) if found and name in self.call.parameters else None
+        find = self._table.finders.get(name) if self._table else None
+        return find(self) if find else None
 
-    def _value(self, place: int, argument: Argument) -> int | bytes:
-        if argument.reading[0] not in ("VALUE", "FD", "DIRECTORY"):
-            return self._text(place)
-        bits, signed = _NUMBERS.get(argument.kind, (32, False))
-        number: int = self["args"][place] & ((1 << bits) - 1)
-        return number - (1 << bits) if signed and number >> (bits - 1) else number
+
+Find = Callable[[Record], "int | bytes | None"]
+
+
+class _Arguments:
+    """How the parameters of a call are found; ``texts``, ``address`` and ``data`` name fields."""
+
+    def __init__(self, call: Call) -> None:
+        self.call = call
+        self.texts: dict[str, str] = {}
+        self.address: str | None = None
+        self.data: str | None = None
+        self.finders: dict[str, Find] = {
+            name: find for name, find in _DERIVED.items() if name in call.parameters
+        }
+        for place, argument in reversed(tuple(enumerate(call.arguments))):
+            field = f"texts_{place}"
+            if argument.reading[0] not in ("VALUE", "FD"):
+                self.texts[argument.name] = field
+            if argument.kind in ("address", "address_out"):
+                self.address = field
+            if argument.kind in ("data", "result_data", "message"):
+                self.data = field
+            for name in _PARTS.get(argument.kind, ()):
+                self.finders[name] = _part(field, argument.kind, name)
+            self.finders[argument.name] = _finder(place, argument)
+
+
+def _finder(place: int, argument: Argument) -> Find:
+    if argument.reading[0] not in ("VALUE", "FD", "DIRECTORY"):
+        return _text_finder(f"texts_{place}")
+    bits, signed = _NUMBERS.get(argument.kind, (32, False))
+    mask, limit = (1 << bits) - 1, 1 << (bits - 1)
+
+    def number(record: Record) -> int:
+        found: int = record["args"][place] & mask
+        return found - (1 << bits) if signed and found >= limit else found
+
+    return number
+
+
+def _text_finder(field: str) -> Find:
+    return lambda record: cast(bytes, record[field])
 
 
 FLAG_STATE, FLAG_COMPAT, FLAG_IO_URING, FLAG_TRUNCATED = 1, 2, 4, 8
@@ -204,12 +292,15 @@ _CAPABILITIES = {"cap_effective": 0, "cap_permitted": 4, "cap_inheritable": 8}
 _PR_SET_NAME = 15
 
 
-def _part(data: bytes, kind: str, name: str) -> int | None:
+def _part(field: str, kind: str, name: str) -> Find:
     offset, code = _PARTS[kind][name]
-    if len(data) < offset + struct.calcsize(code):
-        return None
-    (found,) = struct.unpack_from(f"<{code}", data, offset)
-    return int(found)
+    form = struct.Struct(f"<{code}")
+
+    def find(record: Record) -> int | None:
+        data: bytes = record[field]
+        return int(form.unpack_from(data, offset)[0]) if len(data) >= offset + form.size else None
+
+    return find
 
 
 def _capability(name: str) -> Callable[[Record], int | None]:
@@ -259,10 +350,11 @@ class Decoder:
         }
         header = {field.name: field for field in layouts["header"].fields}
         self._kind = struct.Struct("<" + "x" * header["kind"].offset + "I").unpack_from
-        self._calls = (next(iter(all_calls().values())), *all_calls().values())
+        tables = [_Arguments(call) for call in all_calls().values()]
+        self._tables = (tables[0], *tables)
 
     def decode(self, data: bytes) -> Record:
         """The record that the bytes are."""
         (number,) = self._kind(data)
         kind, shape = self._shapes[number]
-        return Record(kind, shape, data, self._calls)
+        return Record(kind, shape, data, self._tables)

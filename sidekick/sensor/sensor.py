@@ -89,6 +89,7 @@ class Sensor:
             stack.callback(executor.shutdown, wait=False, cancel_futures=True)
             knowledge = self._knowledge(executor)
             stream = Stream(self._engine, knowledge, on_cgroup=probe.set_container)
+            stream.every = self._engine.config.matching == "all"
             decode = Decoder(probe.layouts).decode
             for pid in self._excluded:
                 probe.exclude(pid)
@@ -164,6 +165,7 @@ class Sensor:
     def _go_over(self, probe: Probe, stream: Stream) -> None:
         try:
             self._engine = stream.engine = self._load()
+            stream.every = self._engine.config.matching == "all"
         except ConfigError as error:
             log.error("the rules stay as they were")
             for fault in error.faults:

@@ -7,6 +7,7 @@ from typing import Any, Protocol
 
 from sidekick.model import Alert
 from sidekick.sensor.fields import EventFields
+from sidekick.sensor.fields.descriptor import given_path
 from sidekick.sensor.fields.extract import Knowledge
 from sidekick.sensor.fields.paths import argument_path
 from sidekick.sensor.process import Process
@@ -29,6 +30,10 @@ class Engine(Protocol):
 class Stream:
     """Takes records in the order of their times. ``events`` counts those that were matched.
 
+    A file has two names: the path that the call was given, which most rules are written for, and
+    the one that its links led to, which nobody can choose. A rule that matches under either one
+    gives an alert, once. ``every``: the rules give all alerts of an event, not that of the first.
+
     ``on_cgroup`` is told of each new cgroup whether it is a container's.
     """
 
@@ -40,6 +45,7 @@ class Stream:
         on_cgroup: Callable[[int, bool], None] = lambda _id, _inside: None,
     ) -> None:
         self.engine = engine
+        self.every = False
         self.events = 0
         self._knowledge = knowledge
         self._processes = knowledge.processes
@@ -73,7 +79,14 @@ class Stream:
     def _match(self, record: Record, process: Process) -> Sequence[Alert]:
         self.events += 1
         event = EventFields(record, process, self._knowledge, self.events)
-        return self.engine.alerts(SYSCALL, record.type, event, event.time_ns)
+        given, alone = given_path(event)
+        found = () if alone else self.engine.alerts(SYSCALL, record.type, event, event.time_ns)
+        if given is None or (found and not self.every):
+            return found
+        event = EventFields(record, process, self._knowledge, self.events, as_given=True)
+        more = self.engine.alerts(SYSCALL, record.type, event, event.time_ns)
+        known = {alert.rule for alert in found}
+        return [*found, *(alert for alert in more if alert.rule not in known)]
 
     def _moved(self, record: Record, process: Process) -> None:
         """Its working directory is another one: the kernel tells it after the call."""

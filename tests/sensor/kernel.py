@@ -73,8 +73,7 @@ class Running:
         assert self.process.stdout is not None
         with self.process.stdout as stream:
             for line in stream:
-                with suppress(ValueError):
-                    self._alerts.put(json.loads(line))
+                self._alerts.put(json.loads(line))
 
     def _read_sentences(self) -> None:
         assert self.process.stderr is not None

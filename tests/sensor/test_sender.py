@@ -6,10 +6,10 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from sidekick.model import Alert, Priority
 from sidekick.sensor.hub_client import HubAway
 from sidekick.sensor.outbox import Outbox
 from sidekick.sensor.sender import Sender
+from tests.sensor.alerts import alerts
 
 
 class Hub:
@@ -29,21 +29,6 @@ class Hub:
     @property
     def rules(self) -> list[str]:
         return [json.loads(line)["rule"] for body in self.bodies for line in body.splitlines()]
-
-
-def alerts(*names: int) -> list[Alert]:
-    return [
-        Alert(
-            rule=str(name),
-            priority=Priority.NOTICE,
-            source="syscall",
-            time="2026-01-01T00:00:00.000000000Z",
-            time_ns=0,
-            fields={},
-            fields_json=b"{}",
-        )
-        for name in names
-    ]
 
 
 def eventually(holds: Callable[[], bool]) -> None:

@@ -3,9 +3,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+import pytest
+
 from sidekick.model import Alert
 from sidekick.sensor.record import Flag, Kind
 from sidekick.sensor.stream import Stream
+from tests.sensor.alerts import alerts
 from tests.sensor.fields.events import CONTAINER, knowledge
 from tests.sensor.records import (
     File,
@@ -103,3 +106,62 @@ def test_a_new_cgroup_is_told_whether_it_is_a_containers() -> None:
         stream.take([Record("", Kind.CGROUP, parts=parts), call_record(cgroup_id=number)])
     assert told == [(5, True), (6, False)]
     assert engine.seen == [("openat", CONTAINER[:12]), ("openat", "host")]
+
+
+class Names:
+    """A rule per name of a file."""
+
+    def __init__(self, *names: str) -> None:
+        self.names = names
+        self.asked: list[str] = []
+
+    def alerts(
+        self, source: str, type: str, record: Mapping[str, Any], time_ns: int
+    ) -> list[Alert]:
+        name = record["fd.name"]
+        self.asked.append(name)
+        return alerts(name) if name in self.names else []
+
+
+def opened(given: bytes, led: bytes) -> Record:
+    return call_record(file=File(led), arguments={"name": given, "dirfd": -100}, cwd=b"/tmp")
+
+
+@pytest.mark.parametrize(
+    ("given", "led", "names", "every", "asked", "matched"),
+    [
+        (b"/a", b"/a", ["/a"], False, ["/a"], ["/a"]),
+        (b"/link", b"/a", ["/a"], False, ["/a"], ["/a"]),
+        (b"/link", b"/a", ["/link"], False, ["/a", "/link"], ["/link"]),
+        (b"/link", b"/a", ["/link", "/a"], False, ["/a"], ["/a"]),
+        (b"/link", b"/a", ["/link", "/a"], True, ["/a", "/link"], ["/a", "/link"]),
+        (b"/link", b"/a", [], False, ["/a", "/link"], []),
+        (b"../x", b"/x", ["/x"], False, ["/x"], ["/x"]),
+        (b"l/../../a", b"/b", ["/a"], False, ["/b", "/a"], ["/a"]),
+        (b"/proc/self/environ", b"/proc/9/environ", [], False, ["/proc/self/environ"], []),
+        (b"/proc/self/root/a", b"/a", ["/a"], False, ["/a"], ["/a"]),
+        (b"/proc/thread-self/mem", b"/proc/9/mem", [], False, ["/proc/thread-self/mem"], []),
+    ],
+)
+def test_a_file_is_known_by_the_name_it_was_given_and_by_its_own(
+    given: bytes, led: bytes, names: list[str], every: bool, asked: list[str], matched: list[str]
+) -> None:
+    engine = Names(*names)
+    stream = Stream(engine, knowledge())
+    stream.every = every
+    found = stream.take([opened(given, led)])
+    assert engine.asked == asked
+    assert [alert.rule for alert in found] == matched
+    assert stream.events == 1
+
+
+def test_a_rule_that_matches_both_names_gives_one_alert() -> None:
+    class Always(Engine):
+        def alerts(
+            self, source: str, type: str, record: Mapping[str, Any], time_ns: int
+        ) -> list[Alert]:
+            return alerts("always")
+
+    stream = Stream(Always(), knowledge())
+    stream.every = True
+    assert len(stream.take([opened(b"/link", b"/a")])) == 1

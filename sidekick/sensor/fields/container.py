@@ -146,7 +146,6 @@ PLAIN: dict[str, Extract] = {
 KEYED: dict[str, Callable[[str], Extract]] = {
     "container.label": _label("labels"),
     "container.mount": _mount("source", str),
-    "container.mount.name": _mount("source", lambda mount: mount.source),
     "container.mount.source": _mount("destination", lambda mount: mount.source),
     "container.mount.dest": _mount("source", lambda mount: mount.destination),
     "container.mount.mode": _mount("source", lambda mount: mount.mode),

@@ -42,16 +42,14 @@ class Descriptor:
     known: bool = False
 
 
+_OWN_FOLDERS = ("/proc/self/", "/proc/thread-self/")
 _NONE = Descriptor()
 NOTHING = "<NA>"
 
 
 def described(event: Event) -> Descriptor:
     """The descriptor of an event, worked out once."""
-    found = event.__dict__.get("descriptor")
-    if found is None:
-        found = event.__dict__["descriptor"] = _describe(event)
-    return found
+    return event.once(_describe)
 
 
 def _describe(event: Event) -> Descriptor:
@@ -62,12 +60,27 @@ def _describe(event: Event) -> Descriptor:
         made = connection(type_, record.socket, event.result, record.address)
         return Descriptor(made.kind, made.name, made, True)
     if record.file is not None:
-        return Descriptor(kind_of(record.file), text_of(record.file.path) or None, None, True)
+        path = _asked_path(event) if event.as_given else text_of(record.file.path)
+        return Descriptor(kind_of(record.file), path or None, None, True)
     if type_ in _OPENS:
         return Descriptor(FAILED_OPENS.get(type_), _asked_path(event))
     if type_ in ("socket", "accept", "accept4"):
         return Descriptor(IPV4)
     return _NONE
+
+
+def given_path(event: Event) -> tuple[str | None, bool]:
+    """The path that an open was given if it led elsewhere, and whether it alone counts.
+
+    It does where it tells more: ``/proc/self/environ`` is ``/proc/4711/environ`` behind the link.
+    """
+    record = event.record
+    if record.type not in _OPENS or record.file is None:
+        return None, False
+    led, given = text_of(record.file.path), _asked_path(event)
+    if given is None or given == led:
+        return None, False
+    return given, given.startswith(_OWN_FOLDERS) and led.startswith("/proc/")
 
 
 def _asked_path(event: Event) -> str | None:

@@ -170,7 +170,6 @@ PLAIN: dict[str, Extract] = {
     "evt.rawres": _result,
     "evt.res": _res,
     "evt.failed": _failed,
-    "evt.is_syscall": lambda event: event.record.kind in (Kind.CALL, Kind.EXEC),
     "evt.is_async": lambda _: False,
     "evt.is_io_read": lambda event: event.record.type in _READS,
     "evt.is_io_write": lambda event: event.record.type in _WRITES,

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from functools import cached_property
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar, cast
 
 from sidekick.sensor import procfs
 from sidekick.sensor.containers import Containers
@@ -15,6 +14,8 @@ from sidekick.sensor.processes import Processes
 from sidekick.sensor.record import Kind, Record
 from sidekick.sensor.sockets import Tuples
 from sidekick.sensor.users import Users
+
+T = TypeVar("T")
 
 
 class Names(Protocol):
@@ -41,15 +42,25 @@ class Knowledge:
 class Event(dict[str, Any]):
     """One event. Its values are kept as they are asked for; ``known`` holds what is none."""
 
-    __slots__ = ("__dict__", "knowledge", "number", "process", "record")
+    __slots__ = ("_descriptor", "as_given", "knowledge", "number", "process", "record")
 
     def __init__(
-        self, record: Record, process: Process, knowledge: Knowledge, number: int = 0
+        self,
+        record: Record,
+        process: Process,
+        knowledge: Knowledge,
+        number: int = 0,
+        *,
+        as_given: bool = False,
     ) -> None:
+        """``as_given``: the path of what was opened is the one that the call was given, not the one
+        that it led to."""
         self.record = record
         self.process = process
         self.knowledge = knowledge
         self.number = number
+        self.as_given = as_given
+        self._descriptor: Any = None
 
     @property
     def time_ns(self) -> int:
@@ -61,14 +72,20 @@ class Event(dict[str, Any]):
         """What the call gave; an exec that is told as such succeeded."""
         return 0 if self.record.kind == Kind.EXEC else self.record.result
 
-    @cached_property
+    @property
     def view(self) -> tuple[str, Path | None]:
         """Whose files name its users: the container's, as the process sees them."""
         container = self.knowledge.containers.of(self.record.header.cgroup_id).id
         root = procfs.PROC / str(self.record.header.pid) / "root" if container else None
         return container, root
 
-    @cached_property
+    def once(self, work_out: Callable[[Event], T]) -> T:
+        """What ``work_out`` finds, found once; there is one such thing, the descriptor."""
+        if self._descriptor is None:
+            self._descriptor = work_out(self)
+        return cast(T, self._descriptor)
+
+    @property
     def ancestors(self) -> tuple[Process, ...]:
         """Its process' parent and all above."""
         return tuple(self.knowledge.processes.ancestors(self.process))

@@ -258,7 +258,6 @@ PLAIN: dict[str, Extract] = {
     "proc.pid.ts": _started(_itself),
     "proc.ppid.ts": _started(_above),
     "proc.is_exe_writable": _exe_flag(ExeFlag.WRITABLE),
-    "proc.exe_writable": _exe_flag(ExeFlag.WRITABLE),
     "proc.is_exe_upper_layer": _exe_flag(ExeFlag.UPPER_LAYER),
     "proc.is_exe_lower_layer": _exe_flag(ExeFlag.LOWER_LAYER),
     "proc.is_exe_from_memfd": _exe_flag(ExeFlag.MEMFD),
