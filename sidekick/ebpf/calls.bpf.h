@@ -10,8 +10,6 @@
 #include "filter.bpf.h"
 #include "processes.bpf.h"
 
-int on_call(u64 *ctx);
-
 /* By number of the call in calls.py; user space may put a handler of its own in a place. */
 struct {
 	__uint(type, BPF_MAP_TYPE_PROG_ARRAY);
@@ -84,8 +82,7 @@ static __always_inline void append_arguments(const struct shape *shape)
 	}
 }
 
-SEC("tp_btf/sys_exit")
-int BPF_PROG(on_call, struct pt_regs *regs, long result)
+static __always_inline int handle_call(struct pt_regs *regs, long result, const bool fast)
 {
 	struct task_struct *task = bpf_get_current_task_btf();
 	bool compat = is_compat(task);
@@ -96,16 +93,16 @@ int BPF_PROG(on_call, struct pt_regs *regs, long result)
 	u64 args[6];
 	bool asked;
 
-	if (is_excluded(task->tgid))
-		return 0;
 	read_args(regs, compat, args);
 	if (call == SOCKET_CALL)
 		call = socket_call(args);
 	shape = bpf_map_lookup_elem(&shapes, &call);
 	if (!call || !shape || (shape->flags & SHAPE_FAILURES && result >= 0))
 		return 0;
-	asked = passes_filter(call, shape, task, args, result);
+	asked = passes_filter(call, shape, task, args, result, fast);
 	if (!asked && !(shape->flags & SHAPE_STATE))
+		return 0;
+	if (is_excluded(task->tgid))
 		return 0;
 	tell_cgroup(task);
 	scratch = begin_record();
@@ -123,6 +120,18 @@ int BPF_PROG(on_call, struct pt_regs *regs, long result)
 		append_cwd_once(scratch, record);
 	send_call(scratch);
 	return 0;
+}
+
+SEC("tp_btf/sys_exit")
+int BPF_PROG(on_call, struct pt_regs *regs, long result)
+{
+	return handle_call(regs, result, false);
+}
+
+SEC("tp_btf/sys_exit")
+int BPF_PROG(on_call_fast, struct pt_regs *regs, long result)
+{
+	return handle_call(regs, result, true);
 }
 
 #endif /* SIDEKICK_CALLS_H */

@@ -56,6 +56,19 @@ static __always_inline u64 address_of(const void *pointer)
 	return address;
 }
 
+/*
+ * Since 6.2 (fd264ca02094) any address can be given a type and then be read by plain loads, which
+ * fault safely: 2 ns in place of 25 for a helper's call. Programs that do so (FAST) are loaded
+ * where the kernel has it.
+ */
+extern void *bpf_rdonly_cast(const void *pointer, u32 type) __ksym __weak;
+
+#define AS(fast, type, address)                                                             \
+	((fast) ? (struct type *)bpf_rdonly_cast((void *)(address),                         \
+						 bpf_core_type_id_kernel(struct type)) :    \
+		  (struct type *)(address))
+#define GET(fast, pointer, member) ((fast) ? (pointer)->member : BPF_CORE_READ(pointer, member))
+
 static __always_inline s64 inode_ctime_ns(struct inode *inode)
 {
 	struct inode___split *split = (void *)inode;

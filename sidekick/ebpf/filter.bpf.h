@@ -14,6 +14,7 @@
 #define LOOKUPS 4
 #define BIT_TESTS 2
 #define FILTER_NAME 64
+#define FILTER_TOP 16
 #define EINPROGRESS 115
 
 enum filter_value {
@@ -49,13 +50,15 @@ struct filter {
 	u32 comm_others;
 	u32 path_others;
 	u32 net_others;
-	u32 uses_comm;
-	u32 uses_path; /* 1: of the file, 2: of an argument */
-	u32 uses_name; /* the table of last components has entries */
+	u32 asks_comm; /* clauses with such a test */
+	u32 asks_path;
+	u32 asks_name; /* of a path's last component */
+	u32 asks_place; /* host or container */
+	u32 asks_socket; /* families, ports, networks */
+	u32 asks_value; /* of arguments and the user */
+	u32 path_of_argument; /* not of the file */
 	u32 walks_always; /* a prefix ends within the first component */
 	u32 path_place; /* of that argument, or of the one that stands in for a file; NO_PLACE */
-	u32 uses_place; /* host or container */
-	u32 uses_socket; /* families, ports, networks */
 	u32 lookup_count;
 	struct filter_lookup lookups[LOOKUPS];
 	struct bit_test bit_tests[BIT_TESTS];
@@ -82,6 +85,11 @@ struct filter_comm_key {
 	char comm[COMM_LEN];
 };
 
+struct filter_top_key {
+	u32 group;
+	char name[FILTER_TOP];
+};
+
 struct filter_name_key {
 	u32 group;
 	char name[FILTER_NAME];
@@ -106,7 +114,7 @@ struct filter_net_key {
 FILTER_TABLE(BPF_MAP_TYPE_HASH, filter_values, struct filter_value_key);
 FILTER_TABLE(BPF_MAP_TYPE_HASH, filter_comms, struct filter_comm_key);
 FILTER_TABLE(BPF_MAP_TYPE_HASH, filter_names, struct filter_name_key); /* last components */
-FILTER_TABLE(BPF_MAP_TYPE_HASH, filter_tops, struct filter_name_key); /* first ones of prefixes */
+FILTER_TABLE(BPF_MAP_TYPE_HASH, filter_tops, struct filter_top_key); /* first ones of prefixes */
 FILTER_TABLE(BPF_MAP_TYPE_LPM_TRIE, filter_paths, struct filter_path_key);
 FILTER_TABLE(BPF_MAP_TYPE_LPM_TRIE, filter_nets, struct filter_net_key);
 
@@ -227,53 +235,91 @@ static __always_inline bool is_mapped(const u8 address[16])
 	return !words[0] && !words[1] && words[2] == bpf_htonl(0xffff);
 }
 
-/* The tests of a socket. What it is not connected to is not known here. */
-__noinline int filter_socket(u32 index, u64 file_address)
-{
-	struct filter *filter = filter_at(index);
-	struct file *file = (void *)file_address;
-	struct filter_net_key key = {};
-	struct socket_part part = {};
-	struct socket *socket;
-	bool mapped = false;
-	struct sock *sock;
-	u32 alive, i;
+/* What of a socket is asked about. */
+struct ends {
+	u16 family; /* 0: cannot be told for sure */
+	u16 local_port;
+	u16 remote_port;
+	struct filter_net_key remote;
+};
 
-	if (!filter)
-		return -1;
-	alive = filter->clauses;
-	if ((BPF_CORE_READ(file, f_inode, i_mode) & S_IFMT) != S_IFSOCK)
-		return alive;
-	socket = BPF_CORE_READ(file, private_data);
-	sock = BPF_CORE_READ(socket, sk);
-	part.family = BPF_CORE_READ(sock, __sk_common.skc_family);
-	if (part.family == AF_INET || part.family == AF_INET6) {
-		describe_inet(&part, sock);
-		key.group = filter->group;
-		key.family = part.family;
-		mapped = part.family == AF_INET6 && is_mapped(part.remote);
-		if (mapped)
-			key.family = AF_INET;
-		__builtin_memcpy(key.address, part.remote, sizeof(key.address));
-		if (mapped)
-			__builtin_memcpy(key.address, part.remote + 12, 4);
-		key.bits = 64 + (key.family == AF_INET ? 32 : 128);
-		if (part.remote_port)
-			alive &= passed(&filter_nets, &key, filter->net_others);
+static __always_inline void fill_inet(struct ends *ends, struct sock *sock, const bool fast)
+{
+	ends->local_port = GET(fast, sock, __sk_common.skc_num);
+	ends->remote_port = bpf_ntohs(GET(fast, sock, __sk_common.skc_dport));
+	ends->remote.family = ends->family;
+	ends->remote.bits = 64 + 32;
+	if (ends->family == AF_INET) {
+		*(u32 *)ends->remote.address = GET(fast, sock, __sk_common.skc_daddr);
+		return;
 	}
+	bpf_probe_read_kernel(ends->remote.address, sizeof(ends->remote.address),
+			      &sock->__sk_common.skc_v6_daddr);
+	if (is_mapped(ends->remote.address)) { /* which is IPv4 to whoever reads the record */
+		ends->family = 0;
+		ends->remote.family = AF_INET;
+		*(u32 *)ends->remote.address = *(u32 *)(ends->remote.address + 12);
+		return;
+	}
+	ends->remote.bits = 64 + 128;
+}
+
+static __always_inline u32 filter_ends(const struct filter *filter, const struct ends *ends)
+{
+	u32 alive = filter->clauses;
+	u32 i;
+
 	for (i = 0; i < LOOKUPS; i++) {
 		const struct filter_lookup *test = &filter->lookups[i];
 
 		if (i >= filter->lookup_count)
 			break;
-		if (test->kind == VALUE_FAMILY && !mapped)
-			alive &= filter_value(filter, test, part.family);
-		else if (test->kind == VALUE_LOCAL_PORT && part.local_port)
-			alive &= filter_value(filter, test, part.local_port);
-		else if (test->kind == VALUE_REMOTE_PORT && part.remote_port)
-			alive &= filter_value(filter, test, part.remote_port);
+		if (test->kind == VALUE_FAMILY && ends->family)
+			alive &= filter_value(filter, test, ends->family);
+		else if (test->kind == VALUE_LOCAL_PORT && ends->local_port)
+			alive &= filter_value(filter, test, ends->local_port);
+		else if (test->kind == VALUE_REMOTE_PORT && ends->remote_port)
+			alive &= filter_value(filter, test, ends->remote_port);
 	}
 	return alive;
+}
+
+/* The tests of a socket. What it is not connected to is not known here. */
+static __always_inline u32 filter_socket_of(u32 index, u64 address, const bool fast)
+{
+	struct file *file = AS(fast, file, address);
+	struct filter *filter = filter_at(index);
+	struct inode *inode = GET(fast, file, f_inode);
+	struct ends ends = {};
+	struct socket *socket;
+	struct sock *sock;
+	u32 alive;
+
+	if (!filter)
+		return -1;
+	if ((GET(fast, inode, i_mode) & S_IFMT) != S_IFSOCK)
+		return filter->clauses;
+	socket = AS(fast, socket, GET(fast, file, private_data));
+	sock = GET(fast, socket, sk);
+	ends.family = GET(fast, sock, __sk_common.skc_family);
+	if (ends.family == AF_INET || ends.family == AF_INET6)
+		fill_inet(&ends, sock, fast);
+	alive = filter_ends(filter, &ends);
+	if (alive && ends.remote_port) {
+		ends.remote.group = filter->group;
+		alive &= passed(&filter_nets, &ends.remote, filter->net_others);
+	}
+	return alive;
+}
+
+__noinline int filter_socket(u32 index, u64 file)
+{
+	return filter_socket_of(index, file, false);
+}
+
+__noinline int filter_socket_fast(u32 index, u64 file)
+{
+	return filter_socket_of(index, file, true);
 }
 
 /* The clauses that pass for a path in the scratch's key, of this length without its NUL. */
@@ -299,40 +345,53 @@ static __always_inline u32 filter_walked(struct scratch *scratch, const struct f
 	return filter_key(scratch, filter, length);
 }
 
-/* The table's clauses for a dentry's name; all if the name is longer than any entry. */
-static __always_inline u32 filter_dentry(void *table, const struct filter *filter,
-					 struct dentry *dentry)
+/* The clauses for a dentry's name; all if it is longer than any entry. */
+static __always_inline u32 filter_name(const struct filter *filter, struct dentry *dentry,
+				       const bool fast)
 {
 	struct filter_name_key key = { .group = filter->group };
-	u32 length = BPF_CORE_READ(dentry, d_name.len);
+	const unsigned char *name = GET(fast, dentry, d_name.name);
+	u32 length = GET(fast, dentry, d_name.len);
 
-	if (length >= FILTER_NAME)
+	if (length >= FILTER_NAME || bpf_probe_read_kernel(key.name, length, name))
 		return filter->clauses;
-	if (bpf_probe_read_kernel(key.name, length, BPF_CORE_READ(dentry, d_name.name)))
-		return filter->clauses;
-	return passed(table, &key, 0);
+	return passed(&filter_names, &key, 0);
+}
+
+/* Is there anything below this first component, or could there be? */
+static __always_inline bool filter_top(const struct filter *filter, struct dentry *dentry,
+				       const bool fast)
+{
+	struct filter_top_key key = { .group = filter->group };
+	const unsigned char *name = GET(fast, dentry, d_name.name);
+	u32 length = GET(fast, dentry, d_name.len);
+
+	if (length >= FILTER_TOP || bpf_probe_read_kernel(key.name, length, name))
+		return true;
+	return passed(&filter_tops, &key, 0);
 }
 
 /* The first component of the path; NULL if it has none or too many. */
-static __always_inline struct dentry *first_component(struct dentry *dentry, u64 vfsmount)
+static __always_inline struct dentry *first_component(struct dentry *dentry, u64 vfsmount,
+						      const bool fast)
 {
-	struct mount *mount = (void *)mount_of(vfsmount);
+	struct mount *mount = AS(fast, mount, mount_of(vfsmount));
 	struct dentry *first = NULL;
 	int i;
 
 	for (i = 0; i < COMPONENTS; i++) {
 		struct dentry *parent;
 
-		if (dentry == BPF_CORE_READ(mount, mnt.mnt_root)) {
-			struct mount *below = BPF_CORE_READ(mount, mnt_parent);
+		if (dentry == GET(fast, mount, mnt.mnt_root)) {
+			struct mount *below = GET(fast, mount, mnt_parent);
 
 			if (below == mount)
 				return first;
-			dentry = BPF_CORE_READ(mount, mnt_mountpoint);
+			dentry = GET(fast, mount, mnt_mountpoint);
 			mount = below;
 			continue;
 		}
-		parent = BPF_CORE_READ(dentry, d_parent);
+		parent = GET(fast, dentry, d_parent);
 		if (parent == dentry)
 			return NULL;
 		first = dentry;
@@ -341,34 +400,48 @@ static __always_inline struct dentry *first_component(struct dentry *dentry, u64
 	return NULL;
 }
 
-/*
- * The tests of a file's path. Most files are turned away by their first and last components: the
- * whole path, which costs a microsecond, is put together only below a directory that some rule
- * looks at.
- */
-__noinline int filter_file(u32 index, u64 file_address)
+static __always_inline u32 filter_file_path(u32 index, u64 address, u32 asked,
+					    const bool fast)
 {
+	struct file *file = AS(fast, file, address);
 	struct filter *filter = filter_at(index);
-	struct file *file = (void *)file_address;
 	struct scratch *scratch = this_scratch();
 	struct dentry *dentry, *first;
-	u64 vfsmount;
+	struct super_block *super;
+	struct vfsmount *mount;
 	u32 alive;
 
 	if (!filter || !scratch)
 		return -1;
 	alive = filter->path_others;
 	scratch->flags = 0;
-	dentry = BPF_CORE_READ(file, f_path.dentry);
-	vfsmount = (u64)BPF_CORE_READ(file, f_path.mnt);
-	if (filter->uses_name)
-		alive |= filter_dentry(&filter_names, filter, dentry);
-	if (shows_part(vfsmount))
-		alive |= filter_walked(scratch, filter, walk_path((u64)dentry, 0));
-	first = first_component(dentry, vfsmount);
-	if (first && !filter->walks_always && !filter_dentry(&filter_tops, filter, first))
+	dentry = GET(fast, file, f_path.dentry);
+	mount = GET(fast, file, f_path.mnt);
+	super = GET(fast, mount, mnt_sb);
+	if (asked & filter->asks_name)
+		alive |= filter_name(filter, dentry, fast);
+	if (GET(fast, mount, mnt_root) != GET(fast, super, s_root))
+		alive |= filter_walked(scratch, filter, walk_path(address_of(dentry), 0));
+	first = first_component(dentry, (u64)mount, fast);
+	if (first && !filter->walks_always && !filter_top(filter, first, fast))
 		return alive;
-	return alive | filter_walked(scratch, filter, walk_path((u64)dentry, vfsmount));
+	return alive | filter_walked(scratch, filter,
+				     walk_path(address_of(dentry), address_of(mount)));
+}
+
+/*
+ * The tests of a file's path. Most files are turned away by their first and last components: the
+ * whole path, which costs a microsecond, is put together only below a directory that some rule
+ * looks at.
+ */
+__noinline int filter_file(u32 index, u64 file, u32 asked)
+{
+	return filter_file_path(index, file, asked, false);
+}
+
+__noinline int filter_file_fast(u32 index, u64 file, u32 asked)
+{
+	return filter_file_path(index, file, asked, true);
 }
 
 /*
@@ -415,7 +488,7 @@ __noinline int filter_text(u32 index, u64 user)
 	if (length < 0)
 		return filter->clauses;
 	alive = filter->path_others;
-	if (filter->uses_name) {
+	if (filter->asks_name) {
 		start = scratch->name_start;
 		if (start >= FILTER_PATH - FILTER_NAME || length - start >= FILTER_NAME)
 			return filter->clauses;
@@ -429,7 +502,7 @@ __noinline int filter_text(u32 index, u64 user)
 /* Does any clause hold? The cheap tests come first, and the first that none passes ends it. */
 static __always_inline bool passes_filter(u32 call, const struct shape *shape,
 					  struct task_struct *task, const u64 args[ARGUMENTS],
-					  long result)
+					  long result, const bool fast)
 {
 	u32 index = (generation & 1) * CALL_TYPES + call;
 	struct filter *filter = filter_at(index);
@@ -439,21 +512,21 @@ static __always_inline bool passes_filter(u32 call, const struct shape *shape,
 	if (!filter || !filter->clauses)
 		return true;
 	alive = filter_numbers(filter, args, result);
-	if (alive && filter->lookup_count)
+	if (alive & filter->asks_value)
 		alive &= filter_values_of_call(filter, args, task->cred->euid.val);
-	if (alive && filter->uses_comm)
+	if (alive & filter->asks_comm)
 		alive &= filter_comm(filter, task);
-	if (alive && filter->uses_place)
+	if (alive & filter->asks_place)
 		alive &= filter_place(filter, task);
-	if (!alive)
-		return false;
-	if (filter->uses_path || filter->uses_socket)
+	if (alive & (filter->asks_path | filter->asks_socket))
 		file = described_file(shape, task, args, result);
-	if (file && filter->uses_socket && (result >= 0 || result == -EINPROGRESS))
-		alive &= filter_socket(index, (u64)file);
-	if (alive && filter->uses_path && !(alive & filter->path_others)) {
-		if (file && filter->uses_path == 1)
-			alive &= filter_file(index, (u64)file);
+	if (alive & filter->asks_socket && file && (result >= 0 || result == -EINPROGRESS))
+		alive &= fast ? filter_socket_fast(index, (u64)file) :
+				filter_socket(index, (u64)file);
+	if (alive && !(alive & ~filter->asks_path)) { /* else one holds whatever the path is */
+		if (file && !filter->path_of_argument)
+			alive &= fast ? filter_file_fast(index, (u64)file, alive) :
+					filter_file(index, (u64)file, alive);
 		else if (filter->path_place < ARGUMENTS)
 			alive &= filter_text(index, arg_at(args, filter->path_place));
 	}

@@ -22,7 +22,7 @@ MAX_CLAUSES = 32
 MAX_LOOKUPS = 4
 MAX_BIT_TESTS = 2
 NO_PLACE = 255
-_NAME, _PATH, _COMM = 64, 248, 15
+_NAME, _TOP, _PATH, _COMM = 64, 16, 248, 15
 _GROUP_BITS = 32
 
 _LONG_KINDS = frozenset({"ptrace_request", "pointer", "uint"})
@@ -31,6 +31,7 @@ Network = IPv4Network | IPv6Network
 
 _VALUE_KINDS = MappingProxyType({"uid": 8, "family": 9, "local_port": 10, "remote_port": 11})
 """Beside the names of a call's arguments."""
+_OF_SOCKET = ("family", "local_port", "remote_port")
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,13 +146,15 @@ class _CallFilter:
             comm_others=self._where(lambda clause: clause.comms is None),
             path_others=self._where(lambda clause: clause.paths is None),
             net_others=self._where(lambda clause: clause.networks is None),
-            uses_comm=any(c.comms is not None or c.not_comms for c in self.clauses),
-            uses_path=self._uses_path(),
-            uses_name=any(c.paths and c.paths.names for c in self.clauses),
+            asks_comm=self._where(lambda c: c.comms is not None or bool(c.not_comms)),
+            asks_path=self._where(lambda c: c.paths is not None),
+            asks_name=self._where(lambda c: c.paths is not None and bool(c.paths.names)),
+            asks_place=self._where(lambda c: c.in_container is not None),
+            asks_socket=self._where(self._asks_socket),
+            asks_value=self._where(self._asks_value),
+            path_of_argument=bool(self._paths_of),
             walks_always=any(not _first_component(p) for p in self._path_keys()),
             path_place=self._path_place(),
-            uses_place=any(c.in_container is not None for c in self.clauses),
-            uses_socket=self._uses_socket(),
             lookup_count=len(self._lookups),
             **numbers,
         )
@@ -227,10 +230,15 @@ class _CallFilter:
             )
         )
 
-    def _uses_socket(self) -> bool:
-        return bool(self._networks()) or any(
-            name in ("family", "local_port", "remote_port") for name in self._lookups
-        )
+    def _asks(self, clause: Clause, name: str) -> bool:
+        return name in clause.values or name in clause.not_values
+
+    def _asks_value(self, clause: Clause) -> bool:
+        return any(self._asks(clause, name) for name in self._lookups if name not in _OF_SOCKET)
+
+    def _asks_socket(self, clause: Clause) -> bool:
+        of_socket = any(self._asks(clause, name) for name in self._lookups if name in _OF_SOCKET)
+        return of_socket or clause.networks is not None or bool(clause.not_networks)
 
     # -- comms
 
@@ -248,11 +256,6 @@ class _CallFilter:
         )
 
     # -- paths
-
-    def _uses_path(self) -> int:
-        if all(clause.paths is None for clause in self.clauses):
-            return 0
-        return 2 if self._paths_of else 1
 
     def _path_place(self) -> int:
         if self._paths_of:
@@ -273,7 +276,7 @@ class _CallFilter:
         for path in sorted(keys):
             yield "filter_paths", _path_key(self.group, path), _mask(self._with_path(path))
         for top in sorted({_first_component(path) for path in keys} - {b""}):
-            yield "filter_tops", _name_key(self.group, top), _mask(self.all)
+            yield "filter_tops", struct.pack("<I16s", self.group, top), _mask(self.all)
         for name in sorted({n for c in self.clauses if c.paths for n in c.paths.names}):
             passing = self._where(lambda c: c.paths is not None and name in c.paths.names)  # noqa: B023
             yield "filter_names", _name_key(self.group, os.fsencode(name)), _mask(passing)
@@ -310,9 +313,9 @@ def _keys(paths: Paths) -> Iterator[bytes]:
 
 
 def _first_component(path: bytes) -> bytes:
-    """That of a path that has all of it; empty if the first is not complete, or too long."""
+    """That of a path that has all of it; empty if it is not complete."""
     first, separator, _ = path[1:].replace(b"\0", b"/").partition(b"/")
-    return first if path[:1] == b"/" and separator and len(first) < _NAME else b""
+    return first if path[:1] == b"/" and separator else b""
 
 
 def _within(network: Network, others: Iterable[Network]) -> bool:

@@ -24,6 +24,7 @@ import time
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 from sidekick.ebpf.btf import Btf, Layout
@@ -47,6 +48,8 @@ WAKE_SECS = 0.006
 _OBJECTS = Path(__file__).with_name("objects")
 _KERNEL_BTF = Path("/sys/kernel/btf/vmlinux")
 _HELD = 100_000
+_ATTACHED = frozenset({"on_call_end", "on_fork", "on_exec", "on_exit", "on_rename"})
+"""The others are called by these."""
 _GRACE_SECS = 0.01
 """Programs that began with the filters before are long at their end after this."""
 
@@ -104,6 +107,9 @@ def _prepare(loaded: Object, btf: Btf, config: ProbeConfig) -> None:
     loaded.maps["scratches"].resize(possible_cpus())
     loaded.maps["calls"].resize(config.calls_bytes)
     loaded.maps["processes"].resize(config.processes_bytes)
+    for name, program in loaded.programs.items():
+        if name not in _ATTACHED and name != _handler():
+            program.leave_out()
     constants = btf.variables(".rodata")
     section = next(item for name, item in loaded.maps.items() if name.endswith(".rodata"))
     memory = section.initial()
@@ -115,6 +121,12 @@ def _prepare(loaded: Object, btf: Btf, config: ProbeConfig) -> None:
     }
     for name, value in values.items():
         struct.pack_into(f"<{constants[name].code}", memory, constants[name].offset, value)
+
+
+@cache
+def _handler() -> str:
+    """The fast one needs a function that kernels have since 6.2."""
+    return "on_call_fast" if b"\0bpf_rdonly_cast\0" in _KERNEL_BTF.read_bytes() else "on_call"
 
 
 def _unavailable(error: BpfError) -> SensorUnavailable:
@@ -132,6 +144,7 @@ class Probe:
     def __init__(self, loaded: Object, btf: Btf, stack: ExitStack) -> None:
         self._maps = loaded.maps
         self._programs = loaded.programs
+        self._handler = loaded.programs[_handler()]
         self._stack = stack
         self.layouts: Mapping[str, Layout] = btf.layouts
         self.enums: Mapping[str, Mapping[str, int]] = btf.enums
@@ -161,7 +174,7 @@ class Probe:
         return ring
 
     def _tell_shapes(self) -> None:
-        handler = self._programs["on_call"].fd
+        handler = self._handler.fd
         for call in all_calls().values():
             self._maps["shapes"].update(_key(call.number), self._shape(call))
             self._maps["handlers"].update(_key(call.number), _key(handler))
@@ -243,7 +256,7 @@ class Probe:
     def attach(self) -> None:
         """From now on there are records. They end with the context."""
         for name, program in self._programs.items():
-            if name != "on_call":
+            if name in _ATTACHED:
                 self._stack.callback(program.attach().destroy)
 
     def fileno(self) -> int:
