@@ -17,6 +17,7 @@ EVERYTHING = {"*"}
 DATA = {"model", "errors", "section", "document", "rfc3339"}
 
 MAY_IMPORT: dict[str, set[str]] = {
+    "acts": {"errors"},
     "model": set(),
     "errors": set(),
     "section": set(),

@@ -52,6 +52,10 @@ class Running:
             if found["rule"] == rule and fields.items() <= values.items():
                 return found
 
+    def alert_of_any_rule(self) -> dict[str, Any]:
+        """The next alert."""
+        return self._alerts.get(timeout=SECS)
+
     def alerts(self) -> list[dict[str, Any]]:
         """Those that have come and nobody asked for."""
         found = []
