@@ -162,15 +162,19 @@ static __always_inline void append_address_out(struct scratch *scratch, struct t
 		append_bytes(scratch, text, address, length, ADDRESS_MAX);
 }
 
-static __always_inline void append_fd(struct scratch *scratch, struct call_record *record, s32 fd)
+static __always_inline void append_file(struct scratch *scratch, struct call_record *record,
+					struct file *file, s32 fd)
 {
-	struct file *file = file_of(bpf_get_current_task_btf(), fd);
-
 	if (!file)
 		return;
 	describe_file(scratch, &record->file, file, fd);
 	if ((record->file.mode & S_IFMT) == S_IFSOCK)
 		describe_socket(scratch, &record->socket, file);
+}
+
+static __always_inline void append_fd(struct scratch *scratch, struct call_record *record, s32 fd)
+{
+	append_file(scratch, record, file_of(bpf_get_current_task_btf(), fd), fd);
 }
 
 /* Appends what an argument points to. A global function: verified once for all of the six. */

@@ -33,6 +33,21 @@ shutdown setsockopt getsockopt sendmsg recvmsg accept4 recvmmsg sendmmsg
 SOCKET_CALLS: Mapping[int, str] = MappingProxyType(dict(enumerate(_SOCKET_CALLS.split(), start=1)))
 """What socketcall(2) means by its first argument."""
 
+URING_CALLS: Mapping[int, str] = MappingProxyType(
+    {
+        16: "connect",
+        18: "openat",
+        28: "openat",
+        35: "renameat2",
+        36: "unlinkat",
+        37: "mkdirat",
+        38: "symlinkat",
+        39: "linkat",
+        45: "socket",
+    }
+)
+"""The calls that operations of io_uring stand for, as rules name them (IORING_OP_*)."""
+
 _READ: Mapping[str, tuple[str, int]] = MappingProxyType(
     {
         "fd": ("FD", 0),

@@ -46,6 +46,10 @@ _SIGNATURES: Mapping[str, tuple[object, tuple[object, ...]]] = {
     "ring_buffer__new": (c_void_p, (c_int, c_void_p, c_void_p, c_void_p)),
     "ring_buffer__consume": (c_int, (c_void_p,)),
     "ring_buffer__free": (None, (c_void_p,)),
+    "btf__load_vmlinux_btf": (c_void_p, ()),
+    "btf__find_by_name_kind": (ctypes.c_int32, (c_void_p, c_char_p, c_uint32)),
+    "btf__type_by_id": (POINTER(c_uint32 * 3), (c_void_p, c_uint32)),
+    "btf__free": (None, (c_void_p,)),
     "libbpf_num_possible_cpus": (c_int, ()),
     "libbpf_set_print": (c_void_p, (c_void_p,)),
 }
@@ -233,3 +237,44 @@ class Object:
 def possible_cpus() -> int:
     """How many values a map with a value per CPU has."""
     return int(library().libbpf_num_possible_cpus())
+
+
+class KernelTypes:
+    """What the running kernel's type information says; a context manager."""
+
+    _FUNC, _TYPEDEF = 12, 8
+
+    def __enter__(self) -> KernelTypes:
+        self._handle = library().btf__load_vmlinux_btf()
+        if not self._handle:
+            raise _error("cannot read the kernel's type information")
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        library().btf__free(self._handle)
+
+    def has_function(self, name: str) -> bool:
+        """May programs call it?"""
+        return self._find(name, self._FUNC) > 0
+
+    def tracepoint_arguments(self, name: str) -> int | None:
+        """How many a tracepoint's programs get; None if there is no such tracepoint."""
+        number = self._find(f"btf_trace_{name}", self._TYPEDEF)
+        if number <= 0:
+            return None
+        pointer = self._type(number)[2]
+        prototype = self._type(self._type(pointer)[2])
+        return int(prototype[1] & 0xFFFF) - 1  # the first is the kernel's own
+
+    def _find(self, name: str, kind: int) -> int:
+        return int(library().btf__find_by_name_kind(self._handle, name.encode(), kind))
+
+    def _type(self, number: int) -> tuple[int, int, int]:
+        """Of struct btf_type: name, kind and number of members, what it refers to."""
+        first, second, third = library().btf__type_by_id(self._handle, number).contents
+        return first, second, third

@@ -23,6 +23,16 @@ struct filter_path_key {
 	u8 path[FILTER_PATH];
 };
 
+/* What io_uring was asked for. */
+struct uring_request {
+	u64 args[ARGUMENTS];
+	u32 call;
+	u32 fixed; /* the file gets no descriptor, but a place in the ring's own table */
+	u32 describes_own; /* the file that the request is about */
+	u32 pad;
+	char names[2][256];
+};
+
 struct scratch {
 	u32 busy;
 	u32 end; /* of the record so far */
@@ -34,6 +44,7 @@ struct scratch {
 	};
 	u8 path[2 * TEXT_MAX];
 	struct filter_path_key key; /* of a path that a filter is asked about */
+	struct uring_request request;
 	u32 name_start; /* where that path's last component begins */
 	u32 pad;
 };

@@ -24,7 +24,6 @@ import time
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 
 from sidekick.ebpf.btf import Btf, Layout
@@ -32,13 +31,14 @@ from sidekick.ebpf.calls import (
     CALL_TYPES,
     SOCKET_CALL,
     SOCKET_CALLS,
+    URING_CALLS,
     Call,
     all_calls,
     call_numbers,
     socketcall_number,
 )
 from sidekick.ebpf.filters import NO_PLACE, Entry, FilterSet, compile_filters
-from sidekick.ebpf.libbpf import BpfError, Object, possible_cpus
+from sidekick.ebpf.libbpf import BpfError, KernelTypes, Object, possible_cpus
 from sidekick.ebpf.ring import Ring, open_ring
 from sidekick.errors import SensorUnavailable
 
@@ -48,8 +48,9 @@ WAKE_SECS = 0.006
 _OBJECTS = Path(__file__).with_name("objects")
 _KERNEL_BTF = Path("/sys/kernel/btf/vmlinux")
 _HELD = 100_000
-_ATTACHED = frozenset({"on_call_end", "on_fork", "on_exec", "on_exit", "on_rename"})
-"""The others are called by these."""
+_ALWAYS = frozenset({"on_call_end", "on_fork", "on_exec", "on_exit", "on_rename"})
+_HANDLERS = ("on_call_fast", "on_call")
+"""They are called by ``on_call_end``."""
 _GRACE_SECS = 0.01
 """Programs that began with the filters before are long at their end after this."""
 
@@ -81,6 +82,9 @@ def open_probe(config: ProbeConfig) -> Iterator[Probe]:
         loaded = stack.enter_context(Object(elf))
         btf = Btf(elf)
         _prepare(loaded, btf, config)
+        chosen = _choose_programs()
+        for name in loaded.programs.keys() - chosen:
+            loaded.programs.pop(name).leave_out()
         try:
             loaded.load()
         except BpfError as error:
@@ -107,9 +111,6 @@ def _prepare(loaded: Object, btf: Btf, config: ProbeConfig) -> None:
     loaded.maps["scratches"].resize(possible_cpus())
     loaded.maps["calls"].resize(config.calls_bytes)
     loaded.maps["processes"].resize(config.processes_bytes)
-    for name, program in loaded.programs.items():
-        if name not in _ATTACHED and name != _handler():
-            program.leave_out()
     constants = btf.variables(".rodata")
     section = next(item for name, item in loaded.maps.items() if name.endswith(".rodata"))
     memory = section.initial()
@@ -123,10 +124,20 @@ def _prepare(loaded: Object, btf: Btf, config: ProbeConfig) -> None:
         struct.pack_into(f"<{constants[name].code}", memory, constants[name].offset, value)
 
 
-@cache
-def _handler() -> str:
-    """The fast one needs a function that kernels have since 6.2."""
-    return "on_call_fast" if b"\0bpf_rdonly_cast\0" in _KERNEL_BTF.read_bytes() else "on_call"
+def _choose_programs() -> frozenset[str]:
+    """Those for this kernel: of a fast and a plain one, and of what tracepoints changed."""
+    with KernelTypes() as kernel:
+        arguments = kernel.tracepoint_arguments
+        fast = kernel.has_function("bpf_rdonly_cast")
+        chosen = {
+            "on_call_fast": fast,
+            "on_call": not fast,
+            "on_uring_submit": arguments("io_uring_submit_req") == 1,
+            "on_uring_submit_sqe": arguments("io_uring_submit_sqe") == 2,
+            "on_uring_complete": arguments("io_uring_complete") == 3,
+            "on_uring_complete_parts": arguments("io_uring_complete") == 7,
+        }
+    return _ALWAYS | {name for name, wanted in chosen.items() if wanted}
 
 
 def _unavailable(error: BpfError) -> SensorUnavailable:
@@ -144,7 +155,7 @@ class Probe:
     def __init__(self, loaded: Object, btf: Btf, stack: ExitStack) -> None:
         self._maps = loaded.maps
         self._programs = loaded.programs
-        self._handler = loaded.programs[_handler()]
+        self._handler = next(loaded.programs[n] for n in _HANDLERS if n in loaded.programs)
         self._stack = stack
         self.layouts: Mapping[str, Layout] = btf.layouts
         self.enums: Mapping[str, Mapping[str, int]] = btf.enums
@@ -210,6 +221,9 @@ class Probe:
         multiplexer = socketcall_number()
         if multiplexer is not None and wanted & set(SOCKET_CALLS.values()):
             table[1][multiplexer] = SOCKET_CALL
+        for operation, name in URING_CALLS.items():
+            number = all_calls()[name].number if name in wanted else 0
+            self._memory[self._globals["uring_calls"].offset + operation] = number
         start = self._globals["wanted"].offset
         self._memory[start : start + self._globals["wanted"].count] = b"".join(table)
 
@@ -256,7 +270,7 @@ class Probe:
     def attach(self) -> None:
         """From now on there are records. They end with the context."""
         for name, program in self._programs.items():
-            if name in _ATTACHED:
+            if name not in _HANDLERS:
                 self._stack.callback(program.attach().destroy)
 
     def fileno(self) -> int:

@@ -5,6 +5,7 @@
 #include "vmlinux.h"
 #include "calls.bpf.h"
 #include "processes.bpf.h"
+#include "uring.bpf.h"
 
 /* The digest of the sources, so that a test can tell whether object and source agree. */
 const char SOURCES_DIGEST[] SEC("sources") = DIGEST;

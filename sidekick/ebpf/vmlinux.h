@@ -363,12 +363,53 @@ struct open_how {
 
 struct io_open {
 	int dfd;
+	u32 file_slot;
 	struct filename *filename;
 	struct open_how how;
 };
 
+struct io_unlink {
+	int dfd;
+	int flags;
+	struct filename *filename;
+};
+
+struct io_rename {
+	int old_dfd;
+	int new_dfd;
+	struct filename *oldpath;
+	struct filename *newpath;
+	int flags;
+};
+
+struct io_mkdir {
+	int dfd;
+	u16 mode;
+	struct filename *filename;
+};
+
+struct io_link {
+	int old_dfd;
+	int new_dfd;
+	struct filename *oldpath;
+	struct filename *newpath;
+	int flags;
+};
+
+struct io_socket {
+	int domain;
+	int type;
+	int protocol;
+	u32 file_slot;
+};
+
 struct io_kiocb {
+	struct file *file;
 	u8 opcode;
+};
+
+struct io_uring_cqe {
+	s32 res;
 };
 
 #pragma clang attribute pop
