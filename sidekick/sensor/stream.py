@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Protocol
 
 from sidekick.model import Alert
+from sidekick.sensor import procfs
 from sidekick.sensor.fields import EventFields
 from sidekick.sensor.fields.descriptor import given_path
 from sidekick.sensor.fields.extract import Knowledge
@@ -59,7 +60,7 @@ class Stream:
                 case Kind.CALL:
                     alerts += self._call(record)
                 case Kind.EXEC:
-                    alerts += self._match(record, self._processes.executed(record))
+                    alerts += self._executed(record)
                 case Kind.FORK:
                     self._processes.forked(record)
                 case Kind.EXIT:
@@ -69,6 +70,16 @@ class Stream:
                 case Kind.CGROUP:
                     self._cgroup(record)
         return alerts
+
+    def _executed(self, record: Record) -> Sequence[Alert]:
+        process = self._processes.executed(record)
+        if record.header.vpid == 1:
+            container = self._knowledge.containers.of(record.header.cgroup_id).id
+            if container:
+                # It may be gone before its runtime has answered, and with it its users' names.
+                root = procfs.PROC / str(record.header.pid) / "root"
+                self._knowledge.users.look(container, root)
+        return self._match(record, process)
 
     def _call(self, record: Record) -> Sequence[Alert]:
         process = self._processes.of(record.header)

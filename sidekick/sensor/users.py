@@ -18,6 +18,8 @@ _LARGEST = 4 * 1024 * 1024
 _LOOK_AGAIN_NS = 2_000_000_000
 
 Stamp = tuple[int, int, int]
+Place = tuple[int, int]
+"""Device and inode of a directory."""
 
 
 class Names:
@@ -40,17 +42,24 @@ class Names:
         """Has the file ever been read?"""
         return self._stamp is not None
 
-    def get(self, number: int, root: Path, now_ns: int) -> str | None:
-        """The name of a number, in the file below a root directory."""
+    def get(
+        self, number: int, root: Path, now_ns: int, not_below: Place | None = None
+    ) -> str | None:
+        """The name of a number, in the file below a root directory.
+
+        ``not_below``: a directory that is no such root; a container's process has it until it is
+        moved to its own.
+        """
         if self._looked_ns is None or now_ns - self._looked_ns >= _LOOK_AGAIN_NS:
-            self._looked_ns = now_ns
-            # The process whose root this was may have ended; what it said stays known.
+            # The process whose root this was may have ended; what it said stays known, and the
+            # next one is asked if nothing is.
             with contextlib.suppress(OSError):
-                self._look(root)
+                self._look(root, not_below)
+                self._looked_ns = now_ns
         return self._names.get(number)
 
-    def _look(self, root: Path) -> None:
-        with _opened(root, self._file) as file:
+    def _look(self, root: Path, not_below: Place | None) -> None:
+        with _opened(root, self._file, not_below) as file:
             about = os.fstat(file.fileno())
             stamp = (about.st_ino, about.st_mtime_ns, about.st_size)
             if stamp != self._stamp and stat.S_ISREG(about.st_mode):
@@ -58,12 +67,14 @@ class Names:
                 self._names = _parse(file.read(_LARGEST))
 
 
-def _opened(root: Path, file: str) -> BinaryIO:
+def _opened(root: Path, file: str, not_below: Place | None) -> BinaryIO:
     """``etc/FILE`` below a root, by steps that no link can lead astray; raises OSError."""
     flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
     # The root itself is a link of the kernel's: /proc/PID/root.
     top = os.open(root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
+        if _place(os.fstat(top)) == not_below:
+            raise FileNotFoundError(f"{root} is the host's root")
         folder = os.open("etc", flags | os.O_DIRECTORY, dir_fd=top)
     finally:
         os.close(top)
@@ -71,6 +82,10 @@ def _opened(root: Path, file: str) -> BinaryIO:
         return os.fdopen(os.open(file, flags, dir_fd=folder), "rb")
     finally:
         os.close(folder)
+
+
+def _place(about: os.stat_result) -> Place:
+    return about.st_dev, about.st_ino
 
 
 def _parse(content: bytes) -> dict[int, str]:
@@ -91,6 +106,7 @@ class Users:
         self._clock = clock
         self._limit = limit
         self._host_root = host
+        self._host_place = _place(os.stat(host))
         self._host = {file: Names(file) for file in ("passwd", "group")}
         self._inside: OrderedDict[tuple[str, str], Names] = OrderedDict()
 
@@ -106,6 +122,11 @@ class Users:
         """The name of a group, in the same way."""
         return self._name("group", gid, container, root)
 
+    def look(self, container: str, root: Path) -> None:
+        """Read a container's files while a process of it is there."""
+        for file in ("passwd", "group"):
+            self._names_inside(file, container).get(0, root, self._clock(), self._host_place)
+
     def login(self, uid: int) -> str:
         """The name of who logged in; ``<NA>`` for nobody."""
         return UNKNOWN if uid == UNSET else self.user(uid)
@@ -115,7 +136,7 @@ class Users:
         found: str | None = None
         names = self._names_inside(file, container) if container else None
         if names is not None and root is not None:
-            found = names.get(number, root, now_ns)
+            found = names.get(number, root, now_ns, self._host_place)
         if names is None or not names.known:
             found = self._host[file].get(number, self._host_root, now_ns)
         return found or ("root" if number == 0 else UNKNOWN)

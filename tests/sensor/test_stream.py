@@ -138,9 +138,17 @@ def opened(given: bytes, led: bytes) -> Record:
         (b"/link", b"/a", [], False, ["/a", "/link"], []),
         (b"../x", b"/x", ["/x"], False, ["/x"], ["/x"]),
         (b"l/../../a", b"/b", ["/a"], False, ["/b", "/a"], ["/a"]),
-        (b"/proc/self/environ", b"/proc/9/environ", [], False, ["/proc/self/environ"], []),
+        (b"/proc/self/environ", b"/proc/100/environ", [], False, ["/proc/self/environ"], []),
+        (
+            b"/proc/self/root/proc/1/environ",
+            b"/proc/1/environ",
+            [],
+            False,
+            ["/proc/1/environ", "/proc/self/root/proc/1/environ"],
+            [],
+        ),
         (b"/proc/self/root/a", b"/a", ["/a"], False, ["/a"], ["/a"]),
-        (b"/proc/thread-self/mem", b"/proc/9/mem", [], False, ["/proc/thread-self/mem"], []),
+        (b"/proc/thread-self/mem", b"/proc/100/mem", [], False, ["/proc/thread-self/mem"], []),
     ],
 )
 def test_a_file_is_known_by_the_name_it_was_given_and_by_its_own(

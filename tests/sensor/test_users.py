@@ -105,3 +105,20 @@ def test_the_memory_for_containers_is_bounded(host: Path, tmp_path: Path) -> Non
     for number in range(20):
         assert users.user(33, f"c{number}", inside) == "www"
     assert len(users._inside) == 4
+
+
+def test_a_process_that_still_has_the_hosts_root_says_nothing_of_its_container(
+    host: Path, tmp_path: Path
+) -> None:
+    users = Users(Clock(), host=host)
+    users.look("c1", host)
+    inside = tree(tmp_path / "inside", "www:x:1000:1000::/:/bin/sh\n")
+    assert users.user(1000, "c1", inside) == "www"
+
+
+def test_what_was_read_early_is_known_when_the_process_is_gone(host: Path, tmp_path: Path) -> None:
+    inside = tree(tmp_path / "inside", "www:x:33:33::/:/bin/sh\n", "web:x:33:\n")
+    users = Users(Clock(), host=host)
+    users.look("c1", inside)
+    assert users.user(33, "c1", tmp_path / "gone") == "www"
+    assert users.group(33, "c1", tmp_path / "gone") == "web"

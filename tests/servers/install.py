@@ -248,6 +248,8 @@ _WANTED: Wanted = (
     ("clang", _place_of("clang", "clang"), _system("clang")),
     ("LLVM's strip", _place_of("llvm", "llvm-strip"), _system("llvm")),
     ("libbpf's headers", _place_of_file("libbpf-dev", "libbpf.a"), _system("libbpf-dev")),
+    ("Docker", _place_of("docker.io", "dockerd"), _system("docker.io")),
+    ("busybox", _place_of("busybox-static", "busybox"), _system("busybox-static")),
     ("etcd", _place_of("etcd-server", "etcd"), _unpack("etcd-server", program="etcd")),
 )
 

@@ -18,7 +18,7 @@ from sidekick.sensor.files import (
     filename_of,
     kind_of,
 )
-from sidekick.sensor.record import Kind, text_of
+from sidekick.sensor.record import Header, Kind, text_of
 from sidekick.sensor.sockets import Connection, Endpoint, connection
 
 _OPENS = frozenset({"open", "openat", "openat2", "creat", "open_by_handle_at"})
@@ -73,6 +73,7 @@ def given_path(event: Event) -> tuple[str | None, bool]:
     """The path that an open was given if it led elsewhere, and whether it alone counts.
 
     It does where it tells more: ``/proc/self/environ`` is ``/proc/4711/environ`` behind the link.
+    Only for the process itself: ``/proc/self/root/proc/1/environ`` is another one's.
     """
     record = event.record
     if record.type not in _OPENS or record.file is None:
@@ -80,7 +81,12 @@ def given_path(event: Event) -> tuple[str | None, bool]:
     led, given = text_of(record.file.path), _asked_path(event)
     if given is None or given == led:
         return None, False
-    return given, given.startswith(_OWN_FOLDERS) and led.startswith("/proc/")
+    return given, given.startswith(_OWN_FOLDERS) and led.startswith(_own_folders(record.header))
+
+
+def _own_folders(header: Header) -> tuple[str, ...]:
+    numbers = (header.pid, header.tid, header.vpid, header.vtid)
+    return tuple(f"/proc/{number}/" for number in numbers)
 
 
 def _asked_path(event: Event) -> str | None:
