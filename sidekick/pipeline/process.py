@@ -302,7 +302,7 @@ class Process:
         score, parts = base_score(alert.priority)
         raised = 100 - score if alert.priority >= Priority.CRITICAL else 0
         why = f"scoring failed ({type(error).__name__})"
-        return score + raised, (*parts, Part("fault", raised, why))
+        return score + raised, (*parts, Part("fault", float(raised), why))
 
     def _fault(self, stage: str, error: Exception) -> None:
         self.faults += 1

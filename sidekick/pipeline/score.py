@@ -203,7 +203,7 @@ class Score:
         floor = max((low for match, low in self._floors if match(view)), default=0)
         if floor <= score:
             return score, parts
-        raised = round(floor - sum(part.points for part in parts), 1)
+        raised = round(float(floor) - sum(part.points for part in parts), 1)
         return floor, (*parts, Part("floor", raised, f"never below {floor} by the configuration"))
 
     def _fixed(self, alert: Alert, count: int) -> list[Factor]:
@@ -283,14 +283,20 @@ class Score:
 def base_score(priority: Priority) -> Scored:
     """The score of a priority alone."""
     base = BASE[priority]
-    return base, (Part("priority", base, f"priority {priority.label}"),)
+    return base, (_by_priority(priority),)
+
+
+def _by_priority(priority: Priority) -> Part:
+    # Points are written 70.0, never 70: who guesses a field's type from the first document that
+    # comes, as Elasticsearch does, takes it for whole numbers otherwise and refuses the others.
+    return Part("priority", float(BASE[priority]), f"priority {priority.label}")
 
 
 def combine(priority: Priority, factors: Sequence[Factor]) -> Scored:
     """The score of a priority with these factors, and each one's share in points."""
     base = BASE[priority]
     total = fsum(x for _, x, _ in factors)
-    parts = [Part("priority", base, f"priority {priority.label}")]
+    parts = [_by_priority(priority)]
     if not factors:
         return base, tuple(parts)
     start = log(base / (100 - base))

@@ -100,6 +100,7 @@ def test_the_points_sum_to_the_score_which_stays_within_bounds(
     score, parts = combine(priority, factors)
     assert 0 <= score <= 100
     assert abs(sum(one.points for one in parts) - score) <= 0.5 + 1e-6
+    assert all(type(one.points) is float for one in parts)
     assert len(parts) == len(factors) + 1
 
 
