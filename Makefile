@@ -27,10 +27,13 @@ docs: venv  ## regenerate what is generated: configuration reference, JSON schem
 	@$(BIN)/python -m sidekick.settings.reference
 	@$(BIN)/python -m sidekick.rule_table
 
-lock: venv  ## renew requirements.lock
+COMPILE := uv pip compile -q --universal --python-version 3.11 --generate-hashes \
+		--no-annotate --no-emit-index-url --no-header
+
+lock: venv  ## renew requirements.lock, and of it what the image needs
 	@$(BIN)/python -m pip install -q uv
-	@$(BIN)/uv pip compile -q --universal --python-version 3.11 --extra dev --generate-hashes \
-		--no-annotate --no-emit-index-url --no-header -o requirements.lock pyproject.toml
+	@$(BIN)/$(COMPILE) --extra dev -o requirements.lock pyproject.toml
+	@$(BIN)/$(COMPILE) --constraint requirements.lock -o requirements.image.lock pyproject.toml
 
 venv:
 	@tools/venv

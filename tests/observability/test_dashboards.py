@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import http.client
-import http.server
 import re
 import signal
 import socket
-import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from itertools import combinations
 from pathlib import Path
 from typing import Any, cast
@@ -21,6 +18,7 @@ import pytest
 from sidekick.document import Document, Note
 from tests.faults.system import System
 from tests.observability.dashboards import FILES, FOLDER, Query, panels, queries, read
+from tests.servers.answering import answering
 from tests.servers.prometheus import Prometheus
 from tests.web.listening import alert
 
@@ -72,31 +70,6 @@ def scraped(
         finally:
             prometheus_server.scrape()
             runner.run(hub.stop(signal.SIGKILL))
-
-
-@contextmanager
-def answering(status: int) -> Iterator[int]:
-    """A server that answers every POST with the status."""
-
-    class Handler(http.server.BaseHTTPRequestHandler):
-        def do_POST(self) -> None:
-            self.rfile.read(int(self.headers["Content-Length"]))
-            self.send_response(status)
-            self.send_header("Content-Length", "0")
-            self.end_headers()
-
-        def log_message(self, *args: object) -> None:
-            pass
-
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    thread = threading.Thread(target=server.serve_forever, args=(0.01,))
-    thread.start()
-    try:
-        yield server.server_address[1]
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
 
 
 def _send(port: int) -> None:

