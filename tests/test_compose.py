@@ -27,7 +27,8 @@ def services() -> dict[str, Any]:
         if os.environ.get("CI") == "true":
             pytest.fail("Compose is not there: run tests/servers/install.py")
         pytest.skip("Compose is not there: run tests/servers/install.py")
-    command = [program, "--project-directory", ROOT, "config", "--format", "json"]
+    options = ["config", "--format", "json"]
+    command: list[str | Path] = [program, "--project-directory", ROOT, *options]
     done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == 0, done.stderr
     found: dict[str, Any] = json.loads(done.stdout)["services"]
@@ -95,7 +96,7 @@ def test_prometheus_takes_its_configuration(services: dict[str, Any]) -> None:
     promtool = places.program("promtool")
     assert promtool
     file = mounted(services["prometheus"], "/etc/prometheus") / "prometheus.yml"
-    command = [promtool, "check", "config", file]
+    command: list[str | Path] = [promtool, "check", "config", file]
     done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
 
     assert done.returncode == 0, done.stderr

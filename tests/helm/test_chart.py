@@ -12,6 +12,9 @@ import pytest
 import yaml
 
 from sidekick import compat
+from sidekick.cli.sensor import command as sensor_command
+from sidekick.model import Priority
+from sidekick.sensor import privileges
 from sidekick.settings import load
 from tests.helm.chart import CHART, NAME, Object, Refused, container, helm, one, render
 from tests.helm.values import FALCOSIDEKICK, SETTINGS, TABLE
@@ -63,6 +66,13 @@ def _name(values: dict[str, Any]) -> str:
         ({"kafka": {"enabled": True, "brokers": ["a:1"]}}, "kafka.enabled needs settings"),
         ({"kafka": {"enabled": True}, "settings": SETTINGS}, "kafka.brokers"),
         ({"kafka": {"brokers": ["http://a:1"]}}, "brokers"),
+        ({"audit": {"enabled": True}}, "audit.enabled needs settings"),
+        ({"audit": {"enabled": True}, "settings": SETTINGS}, "audit.tlsSecret"),
+        (
+            {"kafka": {"enabled": True, "brokers": ["a:1"]}, "settingsSecret": "s"},
+            "into that Secret",
+        ),
+        ({"sensor": {"url": "unix:/a"}}, "url"),
         (
             {"settings": SETTINGS, "config": {"slack": {"webhookurl": "x"}}},
             "settings and config are both given (config: slack)",
@@ -175,6 +185,28 @@ def test_the_settings_are_a_file_that_sidekick_takes(tmp_path: Path) -> None:
     )["volumeMounts"]
 
 
+def test_audit_events_come_in_by_a_service_of_their_own(tmp_path: Path) -> None:
+    objects = render(TABLE["audit"])
+    file = tmp_path / "sidekick.yaml"
+    file.write_text(one(objects, "Secret", f"{NAME}-settings")["stringData"]["sidekick.yaml"])
+    environment = {"SLACK_WEBHOOKURL": "https://hooks.slack.example/x", "AUDIT_TOKEN": "a-secret"}
+    source = load(file, environment).sources["audit"].model_dump()
+
+    assert (source["type"], source["cluster"], source["body_limit"]) == ("k8s_audit", "prod", 2**22)
+    pod = one(objects, "StatefulSet")["spec"]["template"]["spec"]
+    mounts = {mount["name"]: mount["mountPath"] for mount in container(objects)["volumeMounts"]}
+    assert source["tls"]["client_ca"] == f"{mounts['audit']}/ca.crt"
+    secrets = {volume["name"]: volume.get("secret") for volume in pod["volumes"]}
+    assert secrets["audit"] == {"secretName": "audit-tls"}
+    (variable,) = container(objects)["env"]
+    assert variable["valueFrom"]["secretKeyRef"] == {"name": "audit-token", "key": "token"}
+    service = one(objects, "Service", f"{NAME}-audit")["spec"]
+    (port,) = service["ports"]
+    ports = {one["name"]: one["containerPort"] for one in container(objects)["ports"]}
+    assert ports[port["targetPort"]] == source["port"] == 9765
+    assert service["type"] == "LoadBalancer"
+
+
 def test_only_what_is_read_at_the_start_needs_new_pods() -> None:
     before = restart(SETTINGS)
 
@@ -276,6 +308,48 @@ def test_a_clouds_identity_is_the_accounts() -> None:
 
     assert found["eks.amazonaws.com/role-arn"] == "arn:aws:iam::1:role/r"
     assert found["azure.workload.identity/client-id"] == "an-id"
+
+
+# -- the sensor ------------------------------------------------------------------------------------
+
+
+def test_a_sensor_on_every_node_sends_to_the_hubs(tmp_path: Path) -> None:
+    objects = render(TABLE["sensor"])
+    found = one(objects, "DaemonSet", f"{NAME}-sensor")["spec"]["template"]["spec"]
+    (sensor,) = found["containers"]
+
+    assert sensor["args"][:2] == ["sensor", f"--to=http://{NAME}.default:2801"]
+    assert sensor["securityContext"]["capabilities"] == {
+        "drop": ["ALL"],
+        "add": ["BPF", "PERFMON", "SYS_PTRACE", "DAC_READ_SEARCH"],
+    }
+    assert "privileged" not in sensor["securityContext"]
+    kept = {f"CAP_{name}" for name in sensor["securityContext"]["capabilities"]["add"]}
+    assert kept == {*privileges.KEPT, "CAP_PERFMON"}  # what it keeps, and what it attaches with
+    paths = {one["hostPath"]["path"] for one in found["volumes"] if "hostPath" in one}
+    assert paths == {"/var/lib/sidekick-sensor", "/etc", "/run"}
+    writable = {one["name"] for one in sensor["volumeMounts"] if not one.get("readOnly")}
+    assert writable == {"outbox", "tmp"}
+
+    file = tmp_path / "sidekick.yaml"
+    file.write_text(one(objects, "Secret", f"{NAME}-sensor")["stringData"]["sidekick.yaml"])
+    settings = load(file, {})
+    assert settings.rules.priority is Priority.NOTICE
+    assert settings.sensor.snaplen == 0
+    assert settings.sensor.containers.host == Path("/host")
+    assert (
+        one(objects, "ConfigMap", f"{NAME}-sensor-rules")["data"]
+        == (TABLE["sensor"]["sensor"]["rules"])
+    )
+
+
+def test_the_sensors_command_line_is_one_that_there_is() -> None:
+    objects = render(TABLE["sensor"])
+    pod = one(objects, "DaemonSet", f"{NAME}-sensor")["spec"]["template"]["spec"]
+    role, *arguments = pod["containers"][0]["args"]
+    assert role == "sensor"
+    known = {option for parameter in sensor_command.params for option in parameter.opts}
+    assert {argument.partition("=")[0] for argument in arguments} <= known
 
 
 # -- what is watched -------------------------------------------------------------------------------

@@ -146,6 +146,27 @@ TABLE: dict[str, dict[str, Any]] = {
             },
         },
     },
+    "audit": {
+        "settings": SETTINGS,
+        "audit": {
+            "enabled": True,
+            "cluster": "prod",
+            "tlsSecret": "audit-tls",
+            "tokenSecret": "audit-token",
+            "options": {"body_limit": "4MiB"},
+            "service": {"type": "LoadBalancer", "annotations": {"internal": "true"}},
+        },
+        "networkPolicy": {"enabled": True},
+    },
+    "sensor": {
+        "settings": SETTINGS,
+        "sensor": {
+            "enabled": True,
+            "settings": {"rules": {"priority": "notice"}, "sensor": {"snaplen": 0}},
+            "rules": {"ours.yaml": "- list: nothing\n  items: []\n"},
+            "extraEnv": [{"name": "A", "value": "b"}],
+        },
+    },
     "autoscaling": {
         "autoscaling": {"enabled": True, "maxReplicas": 9, "laneAgeSecs": 30},
         "podAntiAffinity": "hard",

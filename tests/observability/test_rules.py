@@ -45,6 +45,8 @@ LANE = f'lane="slack",{HUB}'
 OLDEST, BREAKER = f"sidekick_lane_oldest_seconds{{{LANE}}}", f"sidekick_lane_breaker_open{{{LANE}}}"
 DEAD, RETRIED = f"sidekick_dead_letters_total{{{LANE}}}", f"sidekick_retried_total{{{LANE}}}"
 LOST = f'sidekick_alerts_lost_total{{reason="shed from the log",{HUB}}}'
+DROPS = f'sidekick_sensor_drops_total{{reason="calls_full",{HUB}}}'
+SENSOR, STARTS = f"sidekick_sensor_up{{{HUB}}}", f"sidekick_sensor_starts_total{{{HUB}}}"
 FULL, FAULTS = f"sidekick_log_full{{{HUB}}}", f'sidekick_faults_total{{place="sink",{HUB}}}'
 RECEIVED = f'sidekick_alerts_received_total{{source="http",status="%s",{HUB}}}'
 REJECTED = RECEIVED % "rejected"
@@ -144,6 +146,10 @@ CASES = [
         "25h",
         None,
     ),
+    case("SidekickSensorDrops", "the first", {DROPS: "_x5 3x9"}, "7m", 'reason="calls_full"'),
+    case("SidekickSensorDrops", "long ago", {DROPS: "3x99"}, "80m", None),
+    case("SidekickSensorDown", "ended", {SENSOR: "1x5 0x9", STARTS: "1x20"}, "9m", 'instance="a"'),
+    case("SidekickSensorDown", "a hub without one", {SENSOR: "0x20", STARTS: "0x20"}, "9m", None),
     case("SidekickNothingReceived", "from the start", {RECEIVED % "accepted": "0x99"}, "70m", ""),
     case(
         "SidekickNothingReceived",

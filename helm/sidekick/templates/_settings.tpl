@@ -4,20 +4,41 @@ sidekick read falcosidekick's environment variables.
 */}}
 {{- define "sidekick.settings" -}}
 {{- $settings := deepCopy .Values.settings -}}
-{{- if .Values.kafka.enabled -}}
-{{- if and (not $settings) (not .Values.settingsSecret) }}{{ fail "kafka.enabled needs settings: falcosidekick's keys know no Kafka to read from" }}{{ end -}}
-{{- if .Values.settingsSecret }}{{ fail "kafka.enabled needs settings; with settingsSecret write the source into that Secret" }}{{ end -}}
-{{- if not .Values.kafka.brokers }}{{ fail "kafka.enabled needs kafka.brokers, a list of host:port" }}{{ end -}}
-{{- $source := merge (dict "type" "kafka" "brokers" .Values.kafka.brokers "topics" .Values.kafka.topics "group" .Values.kafka.group) .Values.kafka.options -}}
-{{- $_ := set $settings "sources" (merge (dict "kafka" $source) (default dict $settings.sources)) -}}
+{{- $sources := dict -}}
+{{- range $feature := list "kafka" "audit" -}}
+{{- if (get $.Values $feature).enabled -}}
+{{- if not $settings }}{{ fail (printf "%s.enabled needs settings: falcosidekick's keys know no such source" $feature) }}{{ end -}}
+{{- $_ := set $sources $feature (include (printf "sidekick.%sSource" $feature) $ | fromYaml) -}}
 {{- end -}}
+{{- end -}}
+{{- if $sources }}{{ $_ := set $settings "sources" (merge $sources (default dict $settings.sources)) }}{{ end -}}
 {{- if $settings }}{{ toYaml $settings }}
 {{- else if or .Values.config.existingSecret (include "sidekick.hasOutputs" .) }}listenport: 2801
 {{- end -}}
 {{- end -}}
 
+{{- define "sidekick.kafkaSource" -}}
+{{- with .Values.kafka -}}
+{{- if not .brokers }}{{ fail "kafka.enabled needs kafka.brokers, a list of host:port" }}{{ end -}}
+{{- merge (dict "type" "kafka" "brokers" .brokers "topics" .topics "group" .group) .options | toYaml -}}
+{{- end -}}
+{{- end -}}
+
+{{- define "sidekick.auditSource" -}}
+{{- with .Values.audit -}}
+{{- if not .tlsSecret }}{{ fail "audit.enabled needs audit.tlsSecret: API servers call nothing but https" }}{{ end -}}
+{{- $tls := dict "cert" "/etc/sidekick-audit/tls.crt" "key" "/etc/sidekick-audit/tls.key" "client_ca" "/etc/sidekick-audit/ca.crt" -}}
+{{- $source := dict "type" "k8s_audit" "port" .port "tls" $tls -}}
+{{- if .cluster }}{{ $_ := set $source "cluster" .cluster }}{{ end -}}
+{{- if .tokenSecret }}{{ $_ := set $source "tokens" (list (dict "name" "api-server" "token" "${AUDIT_TOKEN}")) }}{{ end -}}
+{{- merge (deepCopy .options) $source | toYaml -}}
+{{- end -}}
+{{- end -}}
+
 {{- define "sidekick.settingsSecret" -}}
-{{- if .Values.settingsSecret }}{{ .Values.settingsSecret }}
+{{- if .Values.settingsSecret }}
+{{- if .Values.kafka.enabled }}{{ fail "kafka.enabled needs settings; with settingsSecret write the source into that Secret" }}{{ end -}}
+{{- .Values.settingsSecret }}
 {{- else if include "sidekick.settings" . }}{{ include "sidekick.fullname" . }}-settings
 {{- end -}}
 {{- end -}}
