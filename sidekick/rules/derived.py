@@ -7,6 +7,8 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
+from sidekick.rules import times
+
 Given = Mapping[str, Any]
 
 _INDEXED = re.compile(r"(proc\.a[a-z]+)\[([0-9]{1,4})\]")
@@ -204,8 +206,23 @@ def _of_end(end: str, what: str) -> Callable[[Given], Any]:
     return lambda given: _end(given, end, what)
 
 
+def _moment(text: Callable[[int], Any]) -> Callable[[Given], Any]:
+    def derive(given: Given) -> Any:
+        time_ns = given.get("evt.rawtime")
+        return None if time_ns is None else text(time_ns)
+
+    return derive
+
+
 _DERIVED: dict[str, Callable[[Given], Any]] = {
     **dict(_of_family()),
+    "evt.time": _moment(times.clock),
+    "evt.time.s": _moment(times.clock_seconds),
+    "evt.time.iso8601": _moment(times.iso8601),
+    "evt.datetime": _moment(times.local),
+    "evt.datetime.s": _moment(times.local_seconds),
+    "evt.rawtime.s": _moment(lambda time_ns: time_ns // 1_000_000_000),
+    "evt.rawtime.ns": _moment(lambda time_ns: time_ns % 1_000_000_000),
     "proc.cmdline": _command_line,
     "proc.args": _arguments,
     "proc.is_vpgid_leader": _leads_group,
@@ -219,6 +236,7 @@ _DERIVED: dict[str, Callable[[Given], Any]] = {
     "fd.sockfamily": lambda given: _FAMILIES.get(_typechar(given) or ""),
     "fd.directory": _directory,
     "fd.filename": _file_name,
-    **{f"fd.{what}": _endpoints(what) for what in ("ip", "port", "net", "proto")},
+    **{f"fd.{what}": _endpoints(what) for what in ("ip", "port", "net")},
+    "fd.proto": _endpoints("port"),
     **{f"fd.{end}{what}": _of_end(end, what) for end in "cslr" for what in ("ip", "net")},
 }

@@ -10,6 +10,7 @@ absent for certain, one that is not mentioned is derived from others where those
 from __future__ import annotations
 
 import json
+import math
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -138,19 +139,22 @@ def _one(value: Any, type_: FieldType) -> Any:
     return _string(value)
 
 
-def _number(value: Any, type_: FieldType) -> int:
+def _number(value: Any, type_: FieldType) -> int | float:
+    if isinstance(value, float) and type_ is FieldType.DOUBLE and math.isfinite(value):
+        return value
     if isinstance(value, float) and value.is_integer():
         value = int(value)
     if isinstance(value, int) and -(1 << 63) <= value < 1 << 64:
         return int(value)
     if isinstance(value, str):
-        return int(parse_constant(value.strip(), type_, "="))
+        found: int | float = parse_constant(value.strip(), type_, "=")
+        return found
     raise ValueError(f"wanted {type_.value}, found {_shown(value)}")
 
 
 def _dynamic(value: Any) -> Any:
     try:
-        return _number(value, FieldType.INT64)
+        return _number(value, FieldType.DOUBLE)
     except ValueError:
         return _string(value)
 
