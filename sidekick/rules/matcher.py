@@ -303,7 +303,7 @@ class _Writer:
             number, done = stack.pop()
             if done:
                 order.append(number)
-            elif number not in seen and number not in self._known:
+            elif number not in seen and (number == root or number not in self._known):
                 seen.add(number)
                 stack.append((number, True))
                 stack.extend((child, False) for child in self._plan.children[number])
