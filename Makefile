@@ -1,4 +1,4 @@
-.PHONY: run test check ebpf bench bench-peer docs lock venv clean
+.PHONY: run test nightly check ebpf bench bench-peer docs lock venv clean
 
 BIN := .venv/bin
 
@@ -8,6 +8,10 @@ run: venv  ## sensor (as root) and router on :2801, with embedded defaults (ARGS
 test: venv  ## all tests, against real servers; installs what they need
 	@$(BIN)/python tests/servers/install.py
 	@$(BIN)/python -m pytest $(ARGS)
+
+nightly: venv  ## the properties of the rule language with many more examples: 100,000 broken files, 50,000 conditions
+	@SIDEKICK_NIGHTLY=1 $(BIN)/python -m pytest tests/rules/test_bad_input.py tests/rules/test_meaning.py \
+		tests/rules/test_printer.py --timeout 0 $(ARGS)
 
 check: venv  ## lint, format, types
 	@$(BIN)/ruff check .

@@ -12,6 +12,8 @@ from sidekick.rules.yaml_places import place_in_scalar
 from sidekick.rules.yaml_tree import Mark
 
 SNIPPET_WIDTH = 160
+MOST_WARNINGS = 1000
+"""Of one file; more tell nothing new."""
 _ITEMS = ("list", "macro", "rule")
 
 
@@ -187,8 +189,11 @@ class FileResult:
     warnings: list[Finding] = field(default_factory=list)
 
     def add(self, finding: Finding) -> None:
-        """Keep a finding."""
-        (self.errors if finding.code.is_error else self.warnings).append(finding)
+        """Keep a finding; of warnings only the first ``MOST_WARNINGS``."""
+        if finding.code.is_error:
+            self.errors.append(finding)
+        elif len(self.warnings) < MOST_WARNINGS:
+            self.warnings.append(finding)
 
     def warn(self, code: Code, message: str, context: Context) -> None:
         """Keep a warning."""

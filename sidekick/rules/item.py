@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Collection
+from itertools import islice
 
 from sidekick.rules.collect import Collector
 from sidekick.rules.definitions import Piece, Written
-from sidekick.rules.findings import Code, Context, FileResult, RulesFault
+from sidekick.rules.findings import MOST_WARNINGS, Code, Context, FileResult, RulesFault
 from sidekick.rules.values import Values, kind_of
 from sidekick.rules.yaml_tree import Mapping, Node, Scalar
 
@@ -66,9 +67,7 @@ class Item:
 
     def warn_of_unknown(self, node: Mapping, known: Collection[str], context: Context) -> None:
         """Warn of keys of a mapping that mean nothing."""
-        for key in node.pairs:
-            if key in known:
-                continue
+        for key in islice((key for key in node.pairs if key not in known), MOST_WARNINGS):
             place = context.inside(node.marks.get(key, node.mark), "value for", key[:80])
             reason = f"Unknown key '{key[:80]}' is ignored{_hint(key, known)}"
             self.warn(Code.LOAD_UNKNOWN_KEY, reason, place)

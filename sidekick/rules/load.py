@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import islice
 
 from sidekick.errors import ConditionError
 from sidekick.rules.ast import Check, Node
@@ -22,6 +23,8 @@ from sidekick.rules.ruleset import Rule, RuleSet, SourceCode
 from sidekick.rules.versions import ENGINE_VERSION, PLUGINS, compatible
 from sidekick.rules.warnings import condition_warnings, event_type_warning
 
+MOST_ERRORS = 100
+"""After so many the rest of the rules is not looked at."""
 _UNKNOWN = (
     "nonexistent field",
     "invalid formatting token",
@@ -70,7 +73,7 @@ class _Loader:
             return
         conditions = Conditions(lists, self._rules.graph)
         macros = Macros(self._collector.macros, conditions)
-        for finding in macros.load():
+        for finding in islice(macros.load(), MOST_ERRORS):
             self._add(finding)
         if not self._rules.ok:
             return
@@ -82,6 +85,8 @@ class _Loader:
 
     def _load_rules(self, loader: _Rules) -> None:
         for definition in self._collector.rules.values():
+            if len(self._rules.errors) >= MOST_ERRORS:
+                return
             if definition.known_source:
                 for finding in loader.load(definition, self._sources[definition.source]):
                     self._add(finding)

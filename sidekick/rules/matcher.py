@@ -98,6 +98,9 @@ class _Plan:
                 self.constant[number] = not self.constant[child]
                 return
             inside = (self.same[child],)
+            if self.words.get(inside[0]) == "not":
+                self.same[number] = self.children[inside[0]][0]
+                return
         else:
             decides = word == "or"
             values = [self.constant[child] for child in inside]

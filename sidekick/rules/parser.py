@@ -36,6 +36,9 @@ from sidekick.rules.lexer import Lexer
 DEPTH_LIMIT = 1000
 """How deep parentheses and transformers may nest."""
 
+_CALLS_LIMIT = 50
+"""How deep transformers may nest in each other; two or three levels are what anybody writes."""
+
 NUMBER_OPERATORS = ("<=", "<", ">=", ">")
 TEXT_OPERATORS = (
     *("==", "=", "!=", "glob", "iglob", "contains", "icontains", "bcontains"),
@@ -108,12 +111,12 @@ class _Parser:
 
     def _open(self, negated: bool, not_place: Place, after_or: bool = False) -> None:
         if len(self.levels) > self.depth_limit:
-            raise self._too_deep()
+            raise self._too_deep(self.depth_limit)
         self.lexer.blank()
         self.levels.append(_Level(self.lexer.place(), negated, not_place, after_or))
 
-    def _too_deep(self) -> ConditionError:
-        return self.lexer.fault(f"exceeded max depth limit of {self.depth_limit}")
+    def _too_deep(self, limit: int) -> ConditionError:
+        return self.lexer.fault(f"exceeded max depth limit of {limit}")
 
     def _operand(self) -> Node | None:
         """The next operand of an ``and``, or None where a parenthesis was opened instead."""
@@ -223,7 +226,9 @@ class _Parser:
         place, in_list = lex.place(), not stack[-1].name
         if lex.match(lexer.TRANSFORMER) or (not in_list and lex.take("(")):
             if len(self.levels) + len(stack) > self.depth_limit:
-                raise self._too_deep()
+                raise self._too_deep(self.depth_limit)
+            if len(stack) >= _CALLS_LIMIT:
+                raise self._too_deep(_CALLS_LIMIT)
             stack.append(self._call(place))
             return None
         if lex.match(lexer.FIELD_NAME):

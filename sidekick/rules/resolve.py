@@ -102,8 +102,8 @@ class Lists:
         if not self._odd:
             return []
         words = {"", *_WORDS.findall(text)}
-        found = {name for word in words & self._odd.keys() for name in self._odd[word]}
-        return sorted(found, key=self._order.__getitem__)
+        known = (name for word in words if word in self._odd for name in self._odd[word])
+        return sorted((name for name in known if name in text), key=self._order.__getitem__)
 
     def _replacement(self, name: str) -> str:
         """What stands for a name: its items, with the later lists among them in place."""

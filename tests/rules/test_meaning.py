@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from random import Random
 from typing import Any
 
@@ -83,15 +84,36 @@ def _leaf(number: int) -> Check:
     return Check(Field("proc.env", f"V{number}"), "=", Value("x"))
 
 
-@pytest.mark.parametrize("depth", [5, 25, 60, 200])
+@pytest.fixture
+def deep_interpreter() -> Iterator[None]:
+    """The interpreter is plain, and calls itself for every level."""
+    limit = sys.getrecursionlimit()
+    sys.setrecursionlimit(5 * limit)
+    yield
+    sys.setrecursionlimit(limit)
+
+
+_NESTED: dict[str, Callable[[int, tuple[Node, Node]], Node]] = {
+    "mixed": lambda number, both: Not(And(both)) if number % 3 else Or(both),
+    "or": lambda number, both: Or(both[::-1]),
+    "and": lambda number, both: And(both[::-1]),
+    "or and and": lambda number, both: Or(both[::-1]) if number % 2 else And(both[::-1]),
+    "not": lambda number, both: Not(Or(both[::-1])),
+}
+
+
+@pytest.mark.parametrize("depth", [5, 25, 60, 250])
 @pytest.mark.parametrize("shared", [False, True])
-def test_no_depth_changes_the_meaning(depth: int, shared: bool) -> None:
+@pytest.mark.parametrize("nest", _NESTED.values(), ids=_NESTED.keys())
+@pytest.mark.usefixtures("deep_interpreter")
+def test_no_depth_changes_the_meaning(
+    depth: int, shared: bool, nest: Callable[[int, tuple[Node, Node]], Node]
+) -> None:
     """Deep conditions get variables, and those that are too deep for loops are laid flat."""
     tree: Node = _leaf(0)
     nodes = [tree]
     for number in range(1, depth):
-        both = (_leaf(number), nodes[-1])
-        tree = Not(And(both)) if number % 3 else Or(both)
+        tree = nest(number, (_leaf(number), nodes[-1]))
         nodes.append(tree)
     trees = nodes[1::7] if shared else [tree]
     names = [f"r{number}" for number in range(len(trees))]
