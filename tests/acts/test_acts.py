@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import os
+import queue
 import subprocess
 import sys
+import time
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -20,13 +23,26 @@ from sidekick.rule_files import load_files
 from sidekick.rule_packs import pack_files
 from tests.ebpf.kernel import need_kernel
 from tests.rules.loading import SYSCALL_FILES, needs_official_files
-from tests.sensor.kernel import Running, running
+from tests.sensor.kernel import running
 
 ACTS = all_acts()
 WITHOUT = {"Kubernetes API contacted from a container"}
 """It asks for the name of an image, which no control group can pretend to have."""
-UNSEEN = {"User namespace made in a container"}
+ATTEMPTS = 3
+PATIENCE_SECS = 20.0
+UNSEEN = {"User namespace made in a container", "Change namespace privileges via unshare"}
 """The sensor tells of the capabilities after a call, and a new user namespace gives all of them."""
+WITHOUT_OF_FALCO = {
+    "Contact K8S API Server From Container": "asks for a name of the address",
+    "Detect outbound connections to common miner pool ports": "asks for a name of the address",
+    "Debugfs Launched in Privileged Container": "asks the container runtime",
+    "Launch Privileged Container": "asks the container runtime",
+    "Mount Launched in Privileged Container": "asks the container runtime",
+    "Network Connection outside Local Subnet": "says nothing as it is shipped",
+    "Launch Disallowed Container": "says nothing as it is shipped",
+    "Modify Container Entrypoint": "is about a link of /proc to the program itself",
+    "Container Access to Host Sensitive Paths": "is about folders that machines do not have",
+}
 CONFIG = """
 listen: {address: 127.0.0.1, port: 0}
 admin: {enabled: false}
@@ -42,9 +58,11 @@ def test_each_rule_of_system_calls_has_an_act() -> None:
 
 
 @needs_official_files
-def test_the_official_rules_that_acts_name_are_there() -> None:
+def test_nearly_each_of_falcos_rules_has_an_act() -> None:
     rules = {rule.name for rule in load_files(SYSCALL_FILES).rules}
-    assert {name for act in ACTS.values() for name in act.falco} - rules == set()
+    acted = {name for act in ACTS.values() for name in act.falco}
+    assert acted - rules == set()
+    assert rules - acted == WITHOUT_OF_FALCO.keys()
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="a view of files of one's own needs root")
@@ -86,25 +104,57 @@ def test_the_command_lists_and_refuses(capfd: pytest.CaptureFixture[str]) -> Non
 
 @pytest.fixture(scope="module")
 def alerts(tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, Any]]:
-    """What the sensor tells of all acts, one after the other."""
+    """What the sensor tells of all acts, of a time when this machine was not too busy for it."""
     need_kernel()
-    state = tmp_path_factory.mktemp("acts")
+    found: list[dict[str, Any]] = []
+    for _ in range(ATTEMPTS):
+        found = list(_of_all_acts(tmp_path_factory.mktemp("acts")))
+        if not any(alert["source"] == "internal" for alert in found):
+            return found
+    return [alert for alert in found if alert["source"] != "internal"]
+
+
+def _of_all_acts(state: Path) -> Iterator[dict[str, Any]]:
+    """The alerts of acts and of lost events, up to those of a last act."""
     (state / "sidekick.yaml").write_text(CONFIG)
-    with running("run", "--json", "-c", str(state / "sidekick.yaml"), state=state) as sidekick:
+    last = sum("Crypto miner started" in act.rules for act in ACTS.values()) + 1
+    with (
+        running("run", "--json", "-c", str(state / "sidekick.yaml"), state=state) as sidekick,
+        suppress(queue.Empty),
+    ):
         sidekick.hears("the sensor watches")
         assert _sidekick("acts", "run", "--all").returncode == 0
-        return list(_until_the_end(sidekick))
+        assert _sidekick("acts", "run", "mining-pool").returncode == 0
+        while last:
+            found = sidekick.alert_of_any_rule()
+            of_act = "/sidekick-act-" in str(found["output_fields"].get("proc.cwd"))
+            last -= of_act and found["rule"] == "Crypto miner started"
+            if of_act or found["source"] == "internal":
+                yield found
 
 
-def _until_the_end(sidekick: Running) -> Iterator[dict[str, Any]]:
-    """The alerts of acts, up to that of a last one."""
-    assert _sidekick("acts", "run", "mining-pool").returncode == 0
-    miners = sum("Crypto miner started" in act.rules for act in ACTS.values()) + 1
-    while miners:
-        found = sidekick.alert_of_any_rule()
-        if "/sidekick-act-" in str(found["output_fields"].get("proc.cwd")):
-            miners -= found["rule"] == "Crypto miner started"
-            yield found
+@pytest.mark.slow
+@needs_official_files
+def test_falcos_own_rules_see_the_acts_that_are_theirs(tmp_path: Path) -> None:
+    need_kernel()
+    (tmp_path / "sidekick.yaml").write_text(
+        CONFIG + "rules: {matching: all, select: [{enable: {rule: '*'}}]}\n"
+    )
+    rules = [argument for path in SYSCALL_FILES for argument in ("--rules", str(path))]
+    config = ["-c", str(tmp_path / "sidekick.yaml")]
+    expected = {name for act in ACTS.values() for name in act.falco} - UNSEEN
+    fired: set[str] = set()
+    with running("run", "--json", *config, *rules, state=tmp_path) as sidekick:
+        sidekick.hears("the sensor watches")
+        for _ in range(ATTEMPTS):
+            assert _sidekick("acts", "run", "--all").returncode == 0
+            end = time.monotonic() + PATIENCE_SECS
+            while expected - fired and time.monotonic() < end:
+                fired |= {alert["rule"] for alert in sidekick.alerts()}
+                time.sleep(0.1)
+            if not expected - fired:
+                break
+    assert expected - fired == set()
 
 
 def test_each_act_fires_its_rule_once(alerts: list[dict[str, Any]]) -> None:
