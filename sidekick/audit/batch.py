@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import json
+from collections.abc import Iterable, Iterator
+from typing import Any
 
 import msgspec
 
@@ -11,15 +13,14 @@ from sidekick.errors import InvalidAlert
 
 _DEPTH = 4
 """Arrays inside each other that are looked into."""
-
-
-class _EventList(msgspec.Struct):
-    kind: str
-    items: list[msgspec.Raw]
+_COMMAS = 1_000_000
+"""An array with more of them is not taken apart at once: its items alone could fill the memory."""
+_MOST = 100_000
+"""Items of such an array that are looked at; an API server sends 400."""
 
 
 class _Head(msgspec.Struct):
-    kind: str = ""
+    kind: Any = None
     items: msgspec.Raw = msgspec.Raw()
 
 
@@ -31,10 +32,10 @@ class BadItem(Exception):
         self.body = body
 
 
-_list = msgspec.json.Decoder(_EventList).decode
 _head = msgspec.json.Decoder(_Head).decode
 _array = msgspec.json.Decoder(list[msgspec.Raw]).decode
 _any = msgspec.json.Decoder(msgspec.Raw).decode
+_first = json.JSONDecoder(parse_int=str, parse_float=str).raw_decode
 
 
 def read_batch(body: bytes | bytearray, largest: int) -> Iterator[AuditRecord | BadItem]:
@@ -42,15 +43,16 @@ def read_batch(body: bytes | bytearray, largest: int) -> Iterator[AuditRecord | 
 
     Raises InvalidAlert before the first one if the body is no JSON.
     """
-    body = _utf8(body)
+    body = _utf8(body).strip()
     try:
-        found = _list(body)
-        items = found.items if found.kind == "EventList" else None
-    except (msgspec.DecodeError, RecursionError):
-        items = None
-    if items is None:
-        items = _parts(body)
-    return _records(items, largest)
+        parts = _inside(body)
+        if parts is None:
+            parts = [_any(body)]
+    except (msgspec.DecodeError, RecursionError) as error:
+        raise InvalidAlert("", f"the body is not JSON: {error}") from None
+    if body[:1] == b"[":
+        parts = (event for part in parts for event in _flat(part, _DEPTH - 1))
+    return _records(parts, largest)
 
 
 def _utf8(body: bytes | bytearray) -> bytes:
@@ -62,36 +64,58 @@ def _utf8(body: bytes | bytearray) -> bytes:
     return bytes(body)
 
 
-def _parts(body: bytes) -> list[msgspec.Raw]:
-    """The parts of a body that is no plain list of events, arrays taken apart."""
-    try:
-        _any(body)
-    except (msgspec.DecodeError, RecursionError) as error:
-        raise InvalidAlert("", f"the body is not JSON: {error}") from None
-    return list(_flat(msgspec.Raw(body.strip()), _DEPTH))
+def _inside(data: bytes) -> Iterable[msgspec.Raw] | None:
+    """The items of an array or an EventList; None of anything else."""
+    if data[:1] == b"[":
+        return _items(data)
+    if data[:1] == b"{":
+        head = _head(data)
+        items = bytes(head.items)
+        if head.kind == "EventList" and items[:1] == b"[":
+            return _items(items)
+    return None
 
 
 def _flat(part: msgspec.Raw, depth: int) -> Iterator[msgspec.Raw]:
+    """The events that an item of an array is: itself, or what is in it."""
     data = bytes(part)
-    if data[:1] == b"[" and depth:
-        for item in _array(data):
-            yield from _flat(item, depth - 1)
-    elif data[:1] == b"{" and (items := _listed(data)) is not None:
-        yield from items
-    else:
+    inside = _inside(data) if depth else None
+    if inside is None:
         yield part
+    elif data[:1] == b"{":
+        yield from inside
+    else:
+        for item in inside:
+            yield from _flat(item, depth - 1)
 
 
-def _listed(data: bytes) -> list[msgspec.Raw] | None:
-    """The items of an EventList; None of anything else."""
-    try:
-        head = _head(data)
-        return _array(head.items) if head.kind == "EventList" else None
-    except msgspec.DecodeError:
-        return None
+def _items(array: bytes) -> Iterable[msgspec.Raw]:
+    if array.count(b",") <= _COMMAS:
+        return _array(array)
+    _any(array)
+    return _one_by_one(array.decode())
 
 
-def _records(items: list[msgspec.Raw], largest: int) -> Iterator[AuditRecord | BadItem]:
+def _one_by_one(array: str) -> Iterator[msgspec.Raw]:
+    """The first items of a valid array, each found when it is asked for; the rest is one item."""
+    place = _skip(array, 1, "")
+    for _ in range(_MOST):
+        end = _first(array, place)[1]
+        yield msgspec.Raw(array[place:end])
+        place = _skip(array, end, ",")
+        if array[place] == "]":
+            return
+    yield msgspec.Raw(array[place:-1])
+
+
+def _skip(text: str, place: int, more: str) -> int:
+    """The place behind blanks, and behind that character among them."""
+    while text[place] in f" \t\r\n{more}":
+        place += 1
+    return place
+
+
+def _records(items: Iterable[msgspec.Raw], largest: int) -> Iterator[AuditRecord | BadItem]:
     for item in items:
         body = bytes(item)
         try:

@@ -21,6 +21,7 @@ Make = Callable[[str | None], Extract]
 
 
 def at(event: Event, first: str, *more: str) -> Any:
+    """The node at a path, or MISSING."""
     node = event.top(first)
     for key in more:
         node = node.get(key, MISSING) if node.__class__ is dict else child(node, key)
@@ -28,19 +29,23 @@ def at(event: Event, first: str, *more: str) -> Any:
 
 
 def along(event: Event, path: tuple[str, ...], index: int | None) -> list[Any] | None:
+    """The nodes along a path with lists on it; see ``nodes.follow``."""
     node = event.top(path[0])
     return None if node is MISSING else follow(node, path[1:], index)
 
 
 def path_of(path: str) -> tuple[str, ...]:
+    """The keys of "a/b/c"."""
     return tuple(path.split("/"))
 
 
 def index_of(argument: str | None) -> int | None:
+    """The number in a field's brackets; None without one."""
     return int(argument) if argument is not None and argument.isdecimal() else None
 
 
 def texts(nodes: list[Any]) -> list[str]:
+    """The texts of those that are there."""
     return [text(node) for node in nodes if node is not MISSING]
 
 
@@ -48,6 +53,8 @@ def texts(nodes: list[Any]) -> list[str]:
 
 
 def scalar(*path: str) -> Make:
+    """The text at a path."""
+
     def extract(event: Event) -> str | None:
         node = at(event, *path)
         if node.__class__ is str:

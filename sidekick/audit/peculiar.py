@@ -10,6 +10,8 @@ from sidekick.audit.query import parameter
 
 
 def uri_parameter(argument: str | None) -> Extract:
+    """A parameter of the request URI, by its name."""
+
     def extract(event: Event) -> str | None:
         uri = event.top("requestURI")
         return None if uri is MISSING else parameter(text(uri), argument or "")
@@ -28,6 +30,8 @@ def pod_name(event: Event) -> str | None:
 
 
 def subjects(kind: str, *, namespaced: bool = False) -> Make:
+    """The names of the subjects of a kind that a binding has, or "namespace:name"."""
+
     def extract(event: Event) -> list[str] | None:
         subjects = elements(at(event, "requestObject", "subjects"))
         if subjects is None:
@@ -45,6 +49,7 @@ def subjects(kind: str, *, namespaced: bool = False) -> Make:
 
 
 def privileged(event: Event) -> str | None:
+    """Is any container privileged?"""
     path = ("requestObject", "spec", "containers", "securityContext", "privileged")
     found = along(event, path, None)
     return None if found is None else text(any(map(is_true, found)))
@@ -78,6 +83,7 @@ def _port(node: Any) -> list[str]:
 
 
 def volume_types(argument: str | None) -> Extract:
+    """The keys of volumes beside their names: "hostPath", "secret", ..."""
     index = index_of(argument)
 
     def extract(event: Event) -> list[str] | None:

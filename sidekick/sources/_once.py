@@ -8,7 +8,7 @@ alerts; who brings it meanwhile waits for how the first try ends.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from sidekick.errors import Shed
 from sidekick.model import Alert
@@ -16,15 +16,17 @@ from sidekick.sources import Intake
 
 
 class Once:
-    """Offers alerts by the key of their event; the last ``remembered`` keys are known."""
+    """Offers alerts by the key of their event; the last ``remembered`` keys are known.
 
-    def __init__(self, intake: Intake, remembered: int) -> None:
+    ``repeated`` is told how many of the events that it was given had been done before.
+    """
+
+    def __init__(self, intake: Intake, remembered: int, repeated: Callable[[int], object]) -> None:
         self._intake = intake
         self._remembered = remembered
         self._done: dict[int, None] = {}
         self._under_way: dict[int, asyncio.Future[None]] = {}
-        self.repeated = 0
-        """Events that had been done before."""
+        self._repeated = repeated
 
     async def offer(self, events: Mapping[int, Sequence[Alert]]) -> BaseException | None:
         """Return when all are durable, or why some are not; those may be offered again."""
@@ -38,7 +40,7 @@ class Once:
             if error is not None:
                 return error
             offered += len(mine)
-        self.repeated += len(events) - offered
+        self._repeated(len(events) - offered)
         return None
 
     async def _offer_together(self, events: Mapping[int, Sequence[Alert]]) -> BaseException | None:

@@ -12,7 +12,7 @@ import itertools
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
-from typing import Any, ClassVar, Literal
+from typing import ClassVar, Literal
 
 from pydantic import Field, field_validator
 
@@ -107,7 +107,7 @@ class AuditWebhook:
         self._engine = engine
         self._door = Doorkeeper(config.allow, config.trusted_proxies, config.tokens)
         self._work = Work(self.refused)
-        self._once = Once(intake, _REMEMBERED)
+        self._once = Once(intake, _REMEMBERED, _repeated.inc)
         self._numbers = itertools.count(1)
 
     # -- what wire calls ---------------------------------------------------------------------
@@ -203,9 +203,7 @@ class AuditWebhook:
         return alerts
 
     async def _offer(self, events: Mapping[int, Sequence[Alert]]) -> BaseException | None:
-        before = self._once.repeated
         error = await self._once.offer(events)
-        _repeated.inc(self._once.repeated - before)
         if error is None:
             _accepted.inc(sum(map(len, events.values())))
         elif isinstance(error, Shed):
@@ -218,21 +216,18 @@ class AuditWebhook:
         self._intake.quarantine(sender, body[:_QUARANTINED], reason)
 
 
+_TELLING_APART = (
+    *("ka.auditid", "ka.stage", "jevt.value[/stageTimestamp]"),
+    *("ka.verb", "ka.uri", "ka.user.name"),
+)
+
+
 def _key(record: AuditRecord) -> int:
     """What is the same whenever the API server sends an event: its id and stage.
 
     A caller may choose the id of its request (``Audit-ID``), so these alone would let it pass off
     an attack as the repeat of something harmless; what it cannot repeat is the time of the stage.
     """
-    values: tuple[Any, ...] = tuple(
-        record[key]
-        for key in (
-            "ka.auditid",
-            "ka.stage",
-            "jevt.value[/stageTimestamp]",
-            "ka.verb",
-            "ka.uri",
-            "ka.user.name",
-        )
-    )
-    return hash(values)
+    if record["ka.auditid"] is None:
+        return hash(record.body)
+    return hash(tuple(record[key] for key in _TELLING_APART))

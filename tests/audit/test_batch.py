@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from sidekick.audit import batch
 from sidekick.audit.batch import BadItem, read_batch
 from sidekick.audit.record import AuditRecord
 from sidekick.errors import InvalidAlert
@@ -92,6 +93,30 @@ def test_a_list_of_another_kind_is_one_bad_item() -> None:
     (reason,) = _read(_json({"kind": "PodList", "items": [GET]}))
 
     assert reason.startswith("stageTimestamp: wanted")
+
+
+def test_millions_of_items_do_not_fill_the_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(batch, "_COMMAS", 20)
+    monkeypatch.setattr(batch, "_MOST", 30)
+    body = b'{"kind":"EventList","items":[ %s ,%s]}' % (_json(GET), b" , ".join([b"1"] * 1000))
+
+    first, *others = read_batch(body, LARGEST)
+
+    assert isinstance(first, AuditRecord)
+    assert len(others) == 30
+    rest = others[-1]
+    assert isinstance(rest, BadItem)
+    assert rest.body.count(b"1") == 971
+
+
+@pytest.mark.parametrize("array", [b"[%s]", b"[ %s,%s ]", b"[%s\n,\t%s ,%s]"])
+def test_a_large_array_is_taken_apart_one_by_one(
+    array: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(batch, "_COMMAS", 0)
+    count = array.count(b"%s")
+
+    assert _read(array % ((_json(GET),) * count)) == ["get"] * count
 
 
 def test_bytes_that_are_no_utf8_hide_nothing() -> None:

@@ -203,6 +203,17 @@ async def test_another_stage_or_another_time_is_another_event() -> None:
     assert len(listener.intake.alerts) == 3
 
 
+async def test_events_without_an_id_are_told_apart_by_all_that_is_in_them() -> None:
+    first = {key: value for key, value in secret(1).items() if key != "auditID"}
+    other = first | {"sourceIPs": ["192.0.2.1"]}
+    by_json = rules(rule("Any", "jevt.value[/verb] = get", source="k8s_audit"))
+    async with webhook(engine=Engine(by_json)) as listener:
+        await post(listener, encoded(first, other))
+        await post(listener, encoded(first))
+
+    assert len(listener.intake.alerts) == 2
+
+
 async def test_a_request_that_failed_is_taken_when_it_comes_again() -> None:
     intake = FakeIntake()
     async with webhook(intake) as listener:
