@@ -32,7 +32,7 @@ def shipped(path: Path) -> tuple[Path, ...] | None:
 
 def _folder() -> Path:
     for place in _PLACES:
-        if any(place.glob("*.yaml")):
+        if list(place.glob("*.yaml")):  # not any(): half a glob leaves a folder open
             return place
     wanted = " or ".join(map(str, _PLACES))
     raise FileNotFoundError(f"no rule packs in {wanted}; install sidekick again")
