@@ -27,6 +27,7 @@ class Scene:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
+        self._servers: list[socket.socket] = []
 
     # -- processes ---------------------------------------------------------------------------
 
@@ -105,11 +106,11 @@ class Scene:
         """Show files in their places, in folders that hold nothing else, to this process alone."""
         kernel.unshare(kernel.CLONE_NEWNS)
         kernel.mount("none", "/", "", kernel.MS_REC | kernel.MS_PRIVATE)
-        for place in sorted({_top(path) for path in files}):
+        for place in sorted({top_folder(path) for path in files}):
             shown = self.folder / "shown" / place.lstrip("/")
             shown.mkdir(parents=True)
             for path, text in files.items():
-                if _top(path) == place:
+                if top_folder(path) == place:
                     _put(shown / os.path.relpath(path, place), path, text)
             kernel.mount(str(shown), place, "", kernel.MS_BIND)
 
@@ -138,9 +139,8 @@ class Scene:
                 fcntl.ioctl(control, _SIOCSIFADDR, packed)
         server = socket.create_server((address, port))
         self.call_myself(by)
-        client = socket.create_connection((address, port))
-        server.close()
-        return client
+        self._servers.append(server)
+        return socket.create_connection((address, port))
 
 
 def _put(shown: Path, path: str, text: str) -> None:
@@ -151,7 +151,7 @@ def _put(shown: Path, path: str, text: str) -> None:
     shown.write_text(text)
 
 
-def _top(path: str) -> str:
+def top_folder(path: str) -> str:
     """The folder that is there for certain on any machine, in whose place the act's is shown."""
     parts = path.strip("/").split("/")
     deep = 2 if parts[0] in ("usr", "var") else 1
