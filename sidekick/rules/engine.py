@@ -73,6 +73,8 @@ class Engine:
             for rule in self.rules
         }
         self._matchers: dict[tuple[str, str], Match] = {}
+        self._singles: dict[tuple[str, str, int], Match] = {}
+        """Matchers of one rule each, for records that a matcher of all fails on."""
 
     def alerts(
         self, source: str, type: str, record: Mapping[str, Any], time_ns: int
@@ -135,13 +137,20 @@ class Engine:
         found: list[int] = []
         for rule in self._candidates(source, type):
             try:
-                found += self._make(source, type, [rule])(record)
+                found += self._single(source, type, rule)(record)
             except Exception as error:
                 if self._on_failure is not None:
                     self._on_failure(rule, error)
             if found and self.config.matching == "first":
                 break
         return found
+
+    def _single(self, source: str, type: str, rule: Rule) -> Match:
+        key = (source, type, rule.index)
+        match = self._singles.get(key) or self._make(source, type, [rule])
+        if len(self._singles) < _TYPES_KEPT:
+            self._singles[key] = match
+        return match
 
 
 class _Event(dict[str, Any]):

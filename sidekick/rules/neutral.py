@@ -28,8 +28,8 @@ from sidekick.rules.fields import FieldKind, FieldRegistry, FieldType, Shape
 
 _KEY = re.compile(r"""([^\[]+)(?:\[(?:"(.*)"|'(.*)'|(.*))\])?""", re.DOTALL)
 _HEX = re.compile(r"0x((?:[0-9a-fA-F]{2})+)")
-_LATEST_NS = 253_402_300_799 * 10**9
-"""The end of the year 9999."""
+_LATEST_NS = (1 << 63) - 1
+"""In the year 2262: what a signed 64-bit number holds."""
 
 
 class BadEvent(SidekickError):

@@ -77,9 +77,14 @@ class Output:
         fields: dict[str, Any] = {}
         for token, literal in zip(self.tokens, self.literals[1:], strict=True):
             value = token.read(record)
+            try:
+                typed = None if value is None else token.typed(value)
+                shown = MISSING if value is None else token.show(value)
+            except Exception:
+                # A value of another type than its field's; the alert is worth more than its form.
+                typed = shown = str(value)
             if token.plain:
-                fields[token.key] = None if value is None else token.typed(value)
-            shown = MISSING if value is None else token.show(value)
+                fields[token.key] = typed
             if token.width:
                 shown = _fitted(shown, token.width)
             pieces += (shown, literal)

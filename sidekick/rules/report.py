@@ -51,20 +51,22 @@ class Reporter:
 def _json(fields: Mapping[str, Any]) -> bytes:
     try:
         return _encode(fields)
-    except UnicodeEncodeError:
+    except (UnicodeEncodeError, TypeError):
         return _encode(_clean(fields))
 
 
 def _clean(value: Any) -> Any:
-    """The same with U+FFFD for what is no UTF-8."""
+    """The same with U+FFFD for what is no UTF-8, and as text what JSON has no form for."""
     match value:
+        case None | int() | float():
+            return value
         case str():
             return _printable(value)
         case dict():
             return {_printable(str(name)): _clean(part) for name, part in value.items()}
         case list() | tuple():
             return [_clean(part) for part in value]
-    return value
+    return _printable(str(value))
 
 
 def _printable(text: str) -> str:
