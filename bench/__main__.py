@@ -16,7 +16,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from bench import audit, rules
+from bench import audit, loading, rules
 from sidekick import document
 from sidekick.hub.config import LogConfig
 from sidekick.hub.hub import Hub
@@ -133,6 +133,8 @@ def main() -> None:
     for waiting in (1, 16, 64, 256):
         rate, us = asyncio.run(committed(alerts, waiting))
         print(f"durable, {waiting:3} senders waiting {rate:14,.0f} /s {us:9.1f} µs CPU an alert")
+    print()
+    loading.main()
     print()
     rules.main()
     print()
