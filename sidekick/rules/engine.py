@@ -10,6 +10,7 @@ from sidekick.model import Alert, Priority
 from sidekick.rules.append import STATIC, Appender, AppendOutput
 from sidekick.rules.definitions import SYSCALL
 from sidekick.rules.event_types import NO_TYPES, TypeSet
+from sidekick.rules.graph import Graph
 from sidekick.rules.matcher import TYPE, Match, make_matcher
 from sidekick.rules.report import Reporter
 from sidekick.rules.ruleset import Rule, RuleSet
@@ -90,6 +91,11 @@ class Engine:
         known = {**self._known, **_of_event(source, type, time_ns)}
         seen = _Event(record, known)
         return [self._reporters[index].report(seen, time_ns) for index in found]
+
+    @property
+    def graph(self) -> Graph:
+        """The conditions of ``rules``: each rule's ``node`` is a number in it."""
+        return self._set.graph
 
     def types(self, source: str) -> TypeSet:
         """The event types that some rule of a source can match."""

@@ -27,6 +27,12 @@ _OPEN_BITS: Table = (
     ("O_CLOEXEC", os.O_CLOEXEC),
     ("O_TMPFILE", _KERNEL_TMPFILE),
 )
+KERNEL_OPEN: Table = (
+    *(("O_RDONLY", 0), ("O_WRONLY", 0), ("O_RDWR", 0), ("O_NONE", 0), ("O_F_CREATED", 0)),
+    *(("FD_UPPER_LAYER", 0), ("FD_LOWER_LAYER", 0), *_OPEN_BITS),
+)
+"""The same names with the kernel's bits; 0 for what is no bit of its own there."""
+
 FALCO_OPEN: Mapping[str, int] = {
     "O_RDONLY": 1,
     "O_WRONLY": 1 << 1,

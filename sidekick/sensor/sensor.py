@@ -16,7 +16,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from pathlib import Path
 
-from sidekick.ebpf.calls import all_calls
+from sidekick.ebpf.libbpf import BpfError
 from sidekick.ebpf.probe import WAKE_SECS, Probe, ProbeConfig, open_probe
 from sidekick.errors import ConfigError
 from sidekick.rules.engine import Engine
@@ -27,10 +27,11 @@ from sidekick.sensor.decode import Decoder
 from sidekick.sensor.docker import Docker
 from sidekick.sensor.drops import Drops, alert_of
 from sidekick.sensor.fields.extract import Knowledge
+from sidekick.sensor.prefilter import conditions, filters, with_leads
 from sidekick.sensor.processes import Processes
 from sidekick.sensor.sender import Sender
 from sidekick.sensor.status import Status
-from sidekick.sensor.stream import SYSCALL, Stream
+from sidekick.sensor.stream import Stream
 from sidekick.sensor.users import Users
 
 log = logging.getLogger(__name__)
@@ -93,7 +94,7 @@ class Sensor:
             decode = Decoder(probe.layouts).decode
             for pid in self._excluded:
                 probe.exclude(pid)
-            probe.watch(self._calls())
+            self._ask_for(probe)
             probe.attach()
             privileges.drop()
             self._sender.start()
@@ -102,10 +103,17 @@ class Sensor:
             attached()
             self._watch(probe, stream, decode, knowledge)
 
-    def _calls(self) -> list[str]:
-        """The system calls that the rules ask for."""
-        types = self._engine.types(SYSCALL)
-        return [name for name in all_calls() if name in types]
+    def _ask_for(self, probe: Probe) -> None:
+        """Tell the kernel which calls the rules ask for, and what they ask of them."""
+        nodes = conditions(self._engine)
+        asked = with_leads(filters(self._engine.graph, nodes), os.path.realpath)
+        try:
+            probe.replace_filters(asked)
+        except BpfError as error:
+            # Without filters everything watched is told: more work, no alert less.
+            log.warning("the rules ask for too much at once", extra={"error": str(error)})
+            probe.replace_filters({})
+        probe.watch(nodes)
 
     def _probe_config(self) -> ProbeConfig:
         config = self._config
@@ -171,7 +179,7 @@ class Sensor:
             for fault in error.faults:
                 log.error(fault)
             return
-        probe.watch(self._calls())
+        self._ask_for(probe)
         log.info("rules reloaded", extra={"rules": len(self._engine.rules)})
 
     def _tick(self, probe: Probe, stream: Stream, known: Knowledge) -> None:

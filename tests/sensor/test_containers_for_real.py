@@ -7,8 +7,10 @@ import os
 import shutil
 import subprocess
 import tarfile
+import tempfile
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -39,6 +41,14 @@ class Docker:
         command = ["docker", "-H", f"unix://{self.socket}", *arguments]
         subprocess.run(command, input=stdin, capture_output=True, check=True, timeout=60)
 
+    def answers(self) -> bool:
+        """Is it up?"""
+        try:
+            self("version")
+        except subprocess.CalledProcessError:
+            return False
+        return True
+
     def run(self, name: str, script: str, *options: str) -> None:
         """A shell script in a container of that name."""
         self("run", "--rm", "--network=host", f"--name={name}", *options, IMAGE, "sh", "-c", script)
@@ -61,33 +71,38 @@ def _image() -> bytes:
 
 
 @pytest.fixture(scope="module")
-def docker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Docker]:
+def docker() -> Iterator[Docker]:
     need_kernel()
     if reason := _missing():
         if os.environ.get("CI") == "true":
             pytest.fail(reason)
         pytest.skip(reason)
-    folder = tmp_path_factory.mktemp("docker")
-    found = Docker(folder)
-    command = ["dockerd", "-H", f"unix://{found.socket}", "--bridge=none", "--iptables=false"]
+    with tempfile.TemporaryDirectory(prefix="sidekick-") as name:
+        folder = Path(name)
+        found = Docker(folder)
+        with _daemon(folder, found):
+            found("import", "-", IMAGE, stdin=_image())
+            yield found
+
+
+@contextmanager
+def _daemon(folder: Path, docker: Docker) -> Iterator[None]:
+    command = ["dockerd", "-H", f"unix://{docker.socket}", "--bridge=none", "--iptables=false"]
     for option, name in (("data-root", "root"), ("exec-root", "exec"), ("pidfile", "pid")):
         command.append(f"--{option}={folder / name}")
     with (folder / "log").open("wb") as log:
         daemon = subprocess.Popen(command, stdout=log, stderr=log)
     try:
         until = time.monotonic() + _UP_SECS
-        while True:
-            try:
-                found("version")
-                break
-            except subprocess.CalledProcessError:
-                assert time.monotonic() < until, (folder / "log").read_text()[-2000:]
-                time.sleep(0.1)
-        found("import", "-", IMAGE, stdin=_image())
-        yield found
+        while not docker.answers():
+            assert time.monotonic() < until, (folder / "log").read_text()[-2000:]
+            time.sleep(0.1)
+        yield
     finally:
         daemon.terminate()
         daemon.wait(_UP_SECS)
+        for left in folder.glob("exec/netns/*"):  # mounts that the daemon leaves behind
+            subprocess.run(["umount", left], check=True)
 
 
 @pytest.fixture
