@@ -334,7 +334,7 @@ static __always_inline u32 filter_key(struct scratch *scratch, const struct filt
 static __always_inline u32 filter_walked(struct scratch *scratch, const struct filter *filter,
 					 u32 length)
 {
-	u32 kept = length < FILTER_PATH ? length : FILTER_PATH;
+	u64 kept = at_most(length, FILTER_PATH);
 
 	if (scratch->flags & FLAG_TRUNCATED)
 		return filter->clauses;
@@ -353,7 +353,8 @@ static __always_inline u32 filter_name(const struct filter *filter, struct dentr
 	const unsigned char *name = GET(fast, dentry, d_name.name);
 	u32 length = GET(fast, dentry, d_name.len);
 
-	if (length >= FILTER_NAME || bpf_probe_read_kernel(key.name, length, name))
+	if (length >= FILTER_NAME ||
+	    bpf_probe_read_kernel(key.name, at_most(length, FILTER_NAME - 1), name))
 		return filter->clauses;
 	return passed(&filter_names, &key, 0);
 }
@@ -366,7 +367,8 @@ static __always_inline bool filter_top(const struct filter *filter, struct dentr
 	const unsigned char *name = GET(fast, dentry, d_name.name);
 	u32 length = GET(fast, dentry, d_name.len);
 
-	if (length >= FILTER_TOP || bpf_probe_read_kernel(key.name, length, name))
+	if (length >= FILTER_TOP ||
+	    bpf_probe_read_kernel(key.name, at_most(length, FILTER_TOP - 1), name))
 		return true;
 	return passed(&filter_tops, &key, 0);
 }

@@ -15,6 +15,7 @@ open calls. So whoever was woken reads, waits ``WAKE_SECS`` and reads again unti
 
 from __future__ import annotations
 
+import errno
 import mmap
 import os
 import platform
@@ -141,7 +142,7 @@ def _choose_programs() -> frozenset[str]:
 
 
 def _unavailable(error: BpfError) -> SensorUnavailable:
-    if error.errno in (1, 13):  # EPERM, EACCES
+    if error.errno == errno.EPERM:
         return SensorUnavailable(
             "the sensor needs root, or CAP_BPF and CAP_PERFMON (in a container also: no seccomp"
             f" profile that forbids bpf(2)): {error}"

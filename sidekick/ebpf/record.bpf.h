@@ -102,6 +102,13 @@ static __always_inline void end_text(struct scratch *scratch, struct text *text,
 	scratch->end += length;
 }
 
+/* At most limit, in one register: old verifiers lose the bound of a copy. */
+static __always_inline u64 at_most(u64 length, const u64 limit)
+{
+	barrier_var(length);
+	return length > limit ? limit : length;
+}
+
 static __always_inline bool has_room(struct scratch *scratch)
 {
 	if (scratch->end <= RECORD_SPACE - TEXT_MAX)
@@ -151,8 +158,7 @@ static __always_inline void append_bytes(struct scratch *scratch, struct text *t
 		size = limit;
 		scratch->flags |= FLAG_TRUNCATED;
 	}
-	if (size > TEXT_MAX - 1)
-		size = TEXT_MAX - 1;
+	size = at_most(size, TEXT_MAX - 1);
 	if (bpf_probe_read_user(record_end(scratch), size, (void *)user)) {
 		scratch->flags |= FLAG_UNREADABLE;
 		return;

@@ -13,7 +13,7 @@
 
 static __always_inline struct upid *upid_at(struct pid *pid, u32 level)
 {
-	return (void *)((u64)pid + bpf_core_field_offset(struct pid, numbers) +
+	return (void *)(address_of(pid) + bpf_core_field_offset(struct pid, numbers) +
 			level * bpf_core_type_size(struct upid));
 }
 
