@@ -80,7 +80,11 @@ class Macros:
         self.nodes[name] = self._conditions.add(self.trees[name], seen, self.origins[name])
 
     def _needs(self, name: str) -> list[str]:
-        """The macros that a macro uses and sees."""
+        """The macros that a macro uses and sees.
+
+        Each sees by its own place. Falco also refuses one that was defined again if, by way of a
+        macro that comes after it, it reaches a third that it does not see; here that is no fault.
+        """
         limit = self._definitions[name].visible_from
         used = (node.name for node in walk(self.trees[name]) if isinstance(node, Macro))
         known = self._definitions

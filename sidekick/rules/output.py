@@ -144,7 +144,9 @@ class _Compiler:
         whole = text[end : argument.end() if argument else after]
         operand = self._operand(whole)
         if is_deprecated(name):
-            self._warnings.append(f"field '{whole}' is deprecated")
+            self._warnings.append(
+                f"usage of deprecated field '{whole}' has been detected in the rule output"
+            )
         return self._made(whole, operand, width, plain=True), end + len(whole)
 
     def _name(self, text: str, start: int) -> str:

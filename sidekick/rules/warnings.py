@@ -19,7 +19,7 @@ _EQUALITY = frozenset({"=", "==", "!=", "in", "intersects", "pmatch"})
 _FIELD = re.compile(r"([a-zA-Z][a-zA-Z0-9_.]*)(?:\[[^]]*\])?")
 _CALL = re.compile(rf"(?:{'|'.join((*TRANSFORMERS, 'val'))})\(.*\)", re.DOTALL)
 _LITERAL = re.compile(r"(?:[^\\.*+?()\[\]{}|^$]|\\[^a-zA-Z0-9])+")
-_DEPRECATED = re.compile(r"evt\.(?:dir|latency(?:\..*)?)")
+_DEPRECATED = re.compile(r"evt\.(?:dir|wait_latency|latency(?:\..*)?)")
 
 
 def event_type_warning(types: TypeSet) -> str:
@@ -42,7 +42,8 @@ def condition_warnings(check: Check, fields: FieldRegistry) -> Iterator[tuple[Co
     for reason in _misused_constants(check, fields):
         yield Code.LOAD_COMPILE_CONDITION, reason
     if key := _deprecated_field(check):
-        yield Code.LOAD_DEPRECATED_ITEM, f"field '{key}' is deprecated"
+        reason = f"usage of deprecated field '{key}' has been detected in the rule condition"
+        yield Code.LOAD_DEPRECATED_ITEM, reason
 
 
 def _unsafe_comparison(check: Check) -> str:

@@ -140,6 +140,9 @@ def test_a_set_knows_its_rules_and_their_fields() -> None:
         ("evt.type = open and proc.name regex 'a[bc].*'", "", ""),
         ("evt.type = open and evt.dir = <", "", "LOAD_DEPRECATED_ITEM"),
         ("evt.type = open and evt.latency > 5", "", "LOAD_DEPRECATED_ITEM"),
+        ("evt.type = open and evt.latency.human exists", "", "LOAD_DEPRECATED_ITEM"),
+        ("evt.type = open and evt.wait_latency > 5", "", "LOAD_DEPRECATED_ITEM"),
+        ("evt.type = open and tolower(evt.dir) = <", "", "LOAD_DEPRECATED_ITEM"),
     ],
 )  # fmt: skip
 def test_what_is_doubtful_in_a_condition_is_a_warning(condition: str, more: str, code: str) -> None:

@@ -43,6 +43,12 @@ def test_a_macro_that_grew_sees_what_came_between() -> None:
     assert condition_of(rules) == "(evt.num = 1 or evt.num = 2)"
 
 
+def test_each_macro_sees_by_its_own_place() -> None:
+    text = macro("m", "evt.num = 1") + macro("k", "evt.num = 2") + macro("m", "k")
+    more = macro("d", "evt.num = 3") + macro("k", "d")
+    assert condition_of(good(text + USES_M, more)) == "evt.num = 3"
+
+
 @pytest.mark.parametrize(
     ("text", "message", "line", "column"),
     [
