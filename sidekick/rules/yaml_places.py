@@ -33,10 +33,10 @@ def place_in_scalar(text: str, start: Mark, value: str, offset: int) -> Mark:
     if wanted and not wanted.isspace():
         found = text.find(wanted, at)
         at = found if found >= 0 else at
-    return mark_of(text, start, at)
+    return _mark_of(text, start, at)
 
 
-def mark_of(text: str, start: Mark, offset: int) -> Mark:
+def _mark_of(text: str, start: Mark, offset: int) -> Mark:
     """Line and column of an offset that is not before ``start``."""
     ends = [match.end() for match in _LINE_END.finditer(text, start.offset, offset)]
     if not ends:

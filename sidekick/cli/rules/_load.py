@@ -80,6 +80,9 @@ def load_rules(section: RulesConfig, choices: Sequence[Choice] = ()) -> RuleSet:
 
     sources = with_static(SOURCES, section.static_fields)
     rules = load_files(section.files or (SHIPPED,), sources=sources)
+    if not rules.results:
+        where = ", ".join(map(str, section.files))
+        raise click.ClickException(f"there is no rule file (*.yaml, *.yml) in {where}")
     if rules.ok:
         for sentence in select(rules, [*choices, *section.choices]):
             click.echo(f"Warning: {sentence}", err=True)

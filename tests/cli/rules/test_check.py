@@ -104,3 +104,11 @@ def test_nothing_of_a_file_steers_the_terminal(
 def test_a_file_that_is_not_there_is_an_error(capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["rules", "check", "/no/such/rules.yaml"]) == 1
     assert "No such file or directory" in capsys.readouterr().out
+
+
+def test_a_folder_without_rule_files_is_told(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "rules.txt").write_text(RULE)
+    assert run(["rules", "check", str(tmp_path)]) == 1
+    assert f"there is no rule file (*.yaml, *.yml) in {tmp_path}" in capsys.readouterr().err
