@@ -37,6 +37,7 @@ _CONFIG = """\
 listen: {{address: 127.0.0.1, port: {port}}}
 admin: {{enabled: false}}
 dedup: {{enabled: false}}
+log: {{max_size: 4GiB}}
 sinks:
   webhook: {{type: webhook, url: "http://127.0.0.1:{webhook}/"}}
   elasticsearch: {{type: elasticsearch, urls: ["http://127.0.0.1:{elasticsearch}"]}}
