@@ -35,6 +35,8 @@ class Process:
     exe_mtime_ns: int = 0
     exe_flags: int = 0
     pidns_start_ns: int = 0
+    cap_effective: int = 0
+    cap_permitted: int = 0
     ended: bool = False
     children: set[int] | None = None
 

@@ -48,7 +48,7 @@ def read_process(pid: int, proc: Path = PROC) -> Process | None:
         env=_vector(folder / "environ"),
         cwd=link(folder / "cwd"),
     )
-    found.vpid, found.vpgid = _inner_ids(folder, found)
+    _read_status(folder, found)
     _look_at_executable(folder, found)
     return found
 
@@ -89,15 +89,17 @@ def _vector(path: Path) -> bytes | None:
         return None
 
 
-def _inner_ids(folder: Path, found: Process) -> tuple[int, int]:
-    """The ids of the process and of its group in its own namespace."""
-    inner = {"NSpid": found.pid, "NSpgid": found.pgid}
-    with contextlib.suppress(OSError, ValueError):
+def _read_status(folder: Path, found: Process) -> None:
+    """The ids of the process and of its group in its own namespace, and its capabilities."""
+    facts: dict[str, str] = {}
+    with contextlib.suppress(OSError):
         for line in (folder / "status").read_text(errors="replace").splitlines():
             name, _, values = line.partition(":")
-            if name in inner and values.strip():
-                inner[name] = int(values.split()[-1])
-    return inner["NSpid"], inner["NSpgid"]
+            facts[name] = values.split()[-1] if values.split() else ""
+    found.vpid = int(facts.get("NSpid", found.pid))
+    found.vpgid = int(facts.get("NSpgid", found.pgid))
+    found.cap_effective = int(facts.get("CapEff", "0"), 16)
+    found.cap_permitted = int(facts.get("CapPrm", "0"), 16)
 
 
 def _look_at_executable(folder: Path, found: Process) -> None:

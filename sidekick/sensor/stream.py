@@ -62,6 +62,7 @@ class Stream:
                 case Kind.EXEC:
                     alerts += self._executed(record)
                 case Kind.FORK:
+                    _keep_capabilities(record, self._processes.of(record.header))
                     self._processes.forked(record)
                 case Kind.EXIT:
                     self._processes.exited(record)
@@ -73,6 +74,7 @@ class Stream:
 
     def _executed(self, record: Record) -> Sequence[Alert]:
         process = self._processes.executed(record)
+        _keep_capabilities(record, process)
         if record.header.vpid == 1:
             container = self._knowledge.containers.of(record.header.cgroup_id).id
             if container:
@@ -85,7 +87,9 @@ class Stream:
         process = self._processes.of(record.header)
         if record.type in _MOVES and record.result == 0:
             self._moved(record, process)
-        return () if record.header.flags & Flag.STATE else self._match(record, process)
+        found = () if record.header.flags & Flag.STATE else self._match(record, process)
+        _keep_capabilities(record, process)
+        return found
 
     def _match(self, record: Record, process: Process) -> Sequence[Alert]:
         self.events += 1
@@ -113,3 +117,9 @@ class Stream:
         number = record["cgroup_id"]
         found = self._knowledge.containers.learn(number, text_of(record["path"]))
         self._on_cgroup(number, bool(found.id))
+
+
+def _keep_capabilities(record: Record, process: Process) -> None:
+    if record.header.tid == record.header.pid:
+        process.cap_effective = record.header.cap_effective
+        process.cap_permitted = record.header.cap_permitted

@@ -22,6 +22,9 @@ def test_this_process_is_seen_as_it_is() -> None:
     assert found.argv.split(b"\0")[0] != b""
     assert found.exe_ino == os.stat("/proc/self/exe").st_ino
     assert not found.exact
+    status = Path("/proc/self/status").read_text()
+    assert f"CapEff:\t{found.cap_effective:016x}" in status
+    assert f"CapPrm:\t{found.cap_permitted:016x}" in status
 
 
 def test_one_that_is_gone_is_none(tmp_path: Path) -> None:

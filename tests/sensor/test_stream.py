@@ -173,3 +173,25 @@ def test_a_rule_that_matches_both_names_gives_one_alert() -> None:
     stream = Stream(Always(), knowledge())
     stream.every = True
     assert len(stream.take([opened(b"/link", b"/a")])) == 1
+
+
+@pytest.mark.parametrize("call", ["unshare", "setns"])
+def test_a_namespace_of_its_own_gives_no_capability_beforehand(call: str) -> None:
+    engine = Engine("thread.cap_permitted", "thread.cap_effective")
+    stream = Stream(engine, knowledge())
+    stream.take(
+        [
+            exec_record(b"sh", cap_permitted=1, cap_effective=1),
+            fork_record(Header(cap_permitted=1, cap_effective=1), 200),
+            call_record(call, 0, cap_permitted=3, cap_effective=3),
+            call_record("openat", 3, cap_permitted=3, cap_effective=3),
+            call_record(call, 0, pid=200, tid=200, ppid=100, start_ns=9_500_000_000),
+        ]
+    )
+    both = "CAP_CHOWN CAP_DAC_OVERRIDE"
+    assert [seen[1:] for seen in engine.seen] == [
+        ("CAP_CHOWN", "CAP_CHOWN"),
+        ("CAP_CHOWN", "CAP_CHOWN"),
+        (both, both),
+        ("CAP_CHOWN", "CAP_CHOWN"),
+    ]

@@ -156,8 +156,17 @@ def _header(name: str) -> Extract:
     return lambda event: getattr(event.record.header, name)
 
 
+_GRANTING = frozenset({"unshare", "setns"})
+"""Who enters a user namespace of its own has every capability there, after the call: what a rule
+wants to know is what it had before, as in Falco."""
+
+
 def _capabilities(name: str) -> Extract:
-    return lambda event: capability_names(getattr(event.record.header, name))
+    def extract(event: Event) -> str:
+        granted = event.record.type in _GRANTING
+        return capability_names(getattr(event.process if granted else event.record.header, name))
+
+    return extract
 
 
 def _cap_inheritable(event: Event) -> str | None:
