@@ -54,6 +54,7 @@ struct filter {
 	u32 asks_path;
 	u32 asks_name; /* of a path's last component */
 	u32 asks_place; /* host or container */
+	u32 asks_dots; /* of what the caller gave: is there a ".." in it? */
 	u32 asks_socket; /* families, ports, networks */
 	u32 asks_value; /* of arguments and the user */
 	u32 path_of_argument; /* not of the file */
@@ -501,6 +502,31 @@ __noinline int filter_text(u32 index, u64 user)
 	return alive | filter_key(scratch, filter, length);
 }
 
+/* Has the path that the caller gave a ".." in it? True if that cannot be told. */
+__noinline int filter_dots(u64 user)
+{
+	struct scratch *scratch = this_scratch();
+	u8 before = 0;
+	long got;
+	int i;
+
+	if (!scratch)
+		return 1;
+	got = bpf_probe_read_user_str(scratch->key.path, FILTER_PATH, (void *)user);
+	if (got <= 0 || got == FILTER_PATH)
+		return 1;
+	for (i = 0; i < FILTER_PATH; i++) {
+		u8 now = scratch->key.path[i];
+
+		if (!now)
+			return 0;
+		if (before == '.' && now == '.')
+			return 1;
+		before = now;
+	}
+	return 1;
+}
+
 /* Does any clause hold? The cheap tests come first, and the first that none passes ends it. */
 static __always_inline bool passes_filter(u32 call, const struct shape *shape,
 					  struct task_struct *task, const u64 args[ARGUMENTS],
@@ -520,6 +546,9 @@ static __always_inline bool passes_filter(u32 call, const struct shape *shape,
 		alive &= filter_comm(filter, task);
 	if (alive & filter->asks_place)
 		alive &= filter_place(filter, task);
+	if (alive & filter->asks_dots && filter->path_place < ARGUMENTS &&
+	    !filter_dots(arg_at(args, filter->path_place)))
+		alive &= ~filter->asks_dots;
 	if (alive & (filter->asks_path | filter->asks_socket))
 		file = described_file(shape, task, args, result);
 	if (alive & filter->asks_socket && file && (result >= 0 || result == -EINPROGRESS))

@@ -69,6 +69,8 @@ class Clause:
     comms: frozenset[str] | None = None
     """Names of the thread, of at most 15 bytes; a longer one matches none."""
     not_comms: frozenset[str] = frozenset()
+    dotted: bool = False
+    """The first path that the call was given has ".." in it."""
     paths: Paths | None = None
     networks: frozenset[Network] | None = None
     """The remote address is in one of them."""
@@ -150,6 +152,7 @@ class _CallFilter:
             asks_path=self._where(lambda c: c.paths is not None),
             asks_name=self._where(lambda c: c.paths is not None and bool(c.paths.names)),
             asks_place=self._where(lambda c: c.in_container is not None),
+            asks_dots=self._where(lambda c: c.dotted and not self._paths_of),
             asks_socket=self._where(self._asks_socket),
             asks_value=self._where(self._asks_value),
             path_of_argument=bool(self._paths_of),

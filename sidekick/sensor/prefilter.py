@@ -203,6 +203,7 @@ def meet(a: Clause, b: Clause) -> Clause | None:
         any_bits={**b.any_bits, **a.any_bits},
         not_comms=a.not_comms | b.not_comms,
         not_values=_both_of(a.not_values, b.not_values),
+        dotted=a.dotted or b.dotted,
         paths=_narrower(a.paths, b.paths),
     )
 
@@ -222,6 +223,7 @@ def join(a: Clause, b: Clause) -> Clause:
             if (left := a.not_values[name] & b.not_values[name])
         },
         any_bits={n: a.any_bits[n] | b.any_bits[n] for n in a.any_bits.keys() & b.any_bits.keys()},
+        dotted=a.dotted and b.dotted,
         paths=_wider(a.paths, b.paths),
     )
 
@@ -444,6 +446,13 @@ def _directory(asked: _Asked) -> Clauses:
     return _paths(asked, "") if asked.operator in ("startswith", "pmatch") else TRUE
 
 
+def _given(asked: _Asked) -> Clauses:
+    """``fd.nameraw``: only whether there is a way up in it."""
+    is_asked = asked.type in OPENS and not asked.negated and ".." in asked.texts[0]
+    is_asked = is_asked and asked.operator in ("contains", "=", "==", "startswith", "endswith")
+    return (Clause(dotted=True),) if is_asked else TRUE
+
+
 def _filename(asked: _Asked) -> Clauses:
     is_asked = asked.type in OPENS and asked.member is True and all(asked.texts)
     return _told(Paths(names=frozenset(asked.texts))) if is_asked else TRUE
@@ -556,6 +565,7 @@ _FIELDS: Mapping[str, Callable[[_Asked], Clauses]] = {
     "fd.name": _name,
     "fd.directory": _directory,
     "fd.filename": _filename,
+    "fd.nameraw": _given,
     "fd.typechar": _letter,
     "fd.type": _fd_type,
 }

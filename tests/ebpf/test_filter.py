@@ -113,6 +113,26 @@ def test_a_path_is_judged_by_where_it_leads(watcher: Watcher, tmp_path: Path) ->
     assert opened(watcher, clause, *ways, "/dev/null") == ways
 
 
+def test_by_a_way_up_in_what_was_given(watcher: Watcher, tmp_path: Path) -> None:
+    (tmp_path / "a..b").touch()
+    up = [f"{tmp_path}/../{tmp_path.name}", "../dev/null", "/etc/../absent", "/" + "x" * 260]
+    plain = ["/dev/null", "dev/null", "/dev/./null", "/absent", "."]
+
+    assert opened(watcher, Clause(dotted=True), *up, *plain, f"{tmp_path}/a..b") == [
+        *up,
+        f"{tmp_path}/a..b",
+    ]
+    watcher.probe.replace_filters({"openat": [Clause(dotted=True), Clause(failed=True)]})
+    records = watcher.calls_of(lambda: _try("/dev/null", "/absent"), "openat")
+    assert [path for path, _ in _told(records)] == ["/absent"]
+
+
+def _try(*paths: str) -> None:
+    for path in paths:
+        with suppress(OSError):
+            os.open(path, RO)
+
+
 def test_a_failed_open_with_a_path_that_is_not_plain_is_told(watcher: Watcher) -> None:
     clause = Clause(paths=Paths(exact=frozenset({"/etc/shadow"})))
     odd = ["relative", "/etc/../absent", "/etc//absent", "/./absent", "/etc/" + "x" * 250]

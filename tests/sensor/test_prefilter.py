@@ -67,6 +67,7 @@ def paths(*exact: str, prefixes: str = "", names: str = "", argument: str = "") 
         ("fd.name pmatch (/etc/, '/usr/l?b')", paths(prefixes="/etc /usr/l")),
         ("fd.directory = /etc", paths("/etc", prefixes="/etc/")),
         ("fd.filename in (a, b)", paths(names="a b")),
+        ("fd.nameraw contains '../'", Clause(dotted=True)),
         ("evt.arg.flags contains O_TRUNC", Clause(any_bits={"flags": os.O_TRUNC})),
         ("fd.name = /a and proc.name = b", Clause(comms=frozenset("b"), paths=paths("/a").paths)),
         ("proc.name in (a, b) and proc.name in (b, c)", Clause(comms=frozenset("b"))),
@@ -105,6 +106,8 @@ def test_what_can_be_asked_of_other_calls(type_: str, condition: str, clause: Cl
         "not fd.name = /a",
         "fd.name != /a",
         "fd.name contains ssh",
+        "fd.nameraw contains ssh",
+        "not fd.nameraw contains '..'",
         "fd.name startswith etc",
         "fd.name endswith rc",
         "evt.arg.flags contains O_RDONLY",
@@ -185,6 +188,7 @@ _TEXTS = {
     "fd.name": ["/etc/shadow", "/etc", "/root/.ssh/id", "relative", "/", "/tmp/a b"],
     "fd.directory": ["/etc", "/root/.ssh", "/", "/tmp"],
     "fd.filename": ["shadow", "id", "a"],
+    "fd.nameraw": ["../", "..", "/etc", "../etc/shadow"],
     "fd.typechar": ["f", "d", "4", "6", "u"],
     "fd.type": ["file", "ipv4", "ipv6", "unix"],
     "user.uid": ["0", "1000"],
@@ -320,6 +324,9 @@ def _passes(clause: Clause, record: Record) -> bool:
     for name, unwanted in clause.not_values.items():
         if numbers.get(name) in unwanted:
             return False
+    given = next((a.name for a in all_calls()[record.type].arguments if a.kind == "path"), "")
+    if clause.dotted and given and b".." not in record.argument(given):
+        return False
     comm = header.comm.decode()
     if clause.comms is not None and comm not in clause.comms:
         return False

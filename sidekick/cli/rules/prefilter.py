@@ -65,6 +65,8 @@ def _sentence(clause: Clause) -> str:
         parts.append(f"by {_few(sorted(clause.comms))}")
     if clause.not_comms:
         parts.append(f"not by {_few(sorted(clause.not_comms))}")
+    if clause.dotted:
+        parts.append("given with ..")
     if clause.paths is not None:
         parts.append(_path_sentence(clause.paths))
     return "; ".join(parts) or "everything"
