@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import nullcontext
 from pathlib import Path
 from typing import IO, Any
@@ -12,12 +12,29 @@ from typing import IO, Any
 import click
 import msgspec
 
+from sidekick.rule_packs import SHIPPED
 from sidekick.rules.event_types import PLUGIN_EVENT
 from sidekick.rules.falco_fields import SOURCES
 from sidekick.rules.fields import FieldRegistry
 from sidekick.rules.neutral import BadEvent, NeutralEvent, read_event, time_of
 
 LONGEST_LINE = 16 * 1024 * 1024
+
+
+def rules_and_events(first: Sequence[Path], paths: Sequence[Path]) -> tuple[list[Path], Path]:
+    """The rule files, and the file of events ("-": standard input), in whatever order they came.
+
+    ``first`` are certainly rules. Among ``paths``, folders, YAML files and packs are rules too.
+    """
+    rules = list(first)
+    events: list[Path] = []
+    for path in paths:
+        (rules if _is_of_rules(path) else events).append(path)
+    return [*rules, *events[:-1]], events[-1] if events else Path("-")
+
+
+def _is_of_rules(path: Path) -> bool:
+    return path.suffix in (".yaml", ".yml") or path.parts[:1] == (SHIPPED,) or path.is_dir()
 
 
 class Events:

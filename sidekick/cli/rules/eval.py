@@ -75,11 +75,11 @@ def command(
     --condition, the answer to a bad line is "error"; the condition may use the macros and lists of
     --rules.
     """
-    from sidekick.cli.rules._events import Events
+    from sidekick.cli.rules._events import Events, rules_and_events
     from sidekick.rules.line import JsonParts, json_line, text_line
 
-    events = Events(paths[-1] if paths else Path("-"))
-    files = [*first, *paths[:-1]]
+    files, path = rules_and_events(first, paths)
+    events = Events(path)
     if condition is not None:
         lines = _verdicts(condition, files, events)
     else:

@@ -47,12 +47,13 @@ def command(
     those of which it is the first rule to match. NS: the time of its condition for one of these
     events, the fields being at hand. SHARE: its part of the time of all rules.
     """
-    from sidekick.cli.rules._events import Events
+    from sidekick.cli.rules._events import Events, rules_and_events
     from sidekick.cli.rules._load import load_rules, section_of, sound
     from sidekick.rules.profile import profile
 
-    events = Events(paths[-1] if paths else Path("-"))
-    rules = sound(load_rules(section_of([*first, *paths[:-1]], config), choices))
+    files, path = rules_and_events(first, paths)
+    events = Events(path)
+    rules = sound(load_rules(section_of(files, config), choices))
     read = [event for event, _ in zip(events, range(_ENOUGH), strict=False) if event is not None]
     if not read:
         raise click.ClickException("there is no event to try the rules on")

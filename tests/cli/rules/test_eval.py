@@ -68,13 +68,18 @@ def test_rule_files_may_be_named_in_both_ways_and_be_folders(
     more = tmp_path / "more"
     more.mkdir()
     (more / "more.yaml").write_text(rule("Closed", "evt.type = close"))
-    for words in (("--rules", rule_file, more), ("--rules", rule_file, "--rules", more)):
-        done = rules("eval", *words, events)
+    for words in (
+        ("--rules", rule_file, more, events),
+        ("--rules", rule_file, "--rules", more, events),
+        (events, "--rules", rule_file, more),
+        ("--rules", rule_file, events, more),
+    ):
+        done = rules("eval", *words)
         assert [json.loads(line)["rule"] for line in done.lines] == ["Shadow", "Any", "Closed"]
 
 
 def test_events_come_from_standard_input(rules: Command, files: tuple[Path, Path]) -> None:
-    for words in (("-",), ()):
+    for words in (("-",), (), (files[0],)):
         done = rules("eval", "--rules", files[0], *words, stdin=files[1].read_bytes())
         assert len(done.lines) == 2
 
