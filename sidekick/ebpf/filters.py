@@ -29,7 +29,7 @@ _LONG_KINDS = frozenset({"ptrace_request", "pointer", "uint"})
 
 Network = IPv4Network | IPv6Network
 
-_VALUE_KINDS = MappingProxyType({"uid": 8, "family": 9, "local_port": 10, "remote_port": 11})
+_VALUE_KINDS = MappingProxyType({"euid": 8, "family": 9, "local_port": 10, "remote_port": 11})
 """Beside the names of a call's arguments."""
 _OF_SOCKET = ("family", "local_port", "remote_port")
 
@@ -54,8 +54,9 @@ class Paths:
 class Clause:
     """Tests that must all hold; what is None or empty is no test.
 
-    ``values`` and ``not_values`` are by the name of a numeric argument, or ``uid``
-    (effective), ``family`` (of the socket), ``local_port``, ``remote_port``.
+    ``values`` and ``not_values`` are by the name of a numeric argument, or ``euid`` (of the
+    process: calls have arguments named ``uid``), ``family`` (of the socket), ``local_port``,
+    ``remote_port``.
     """
 
     failed: bool | None = None

@@ -400,7 +400,7 @@ def _container(asked: _Asked) -> Clauses:
 def _uid(asked: _Asked) -> Clauses:
     if asked.member is None or not all(text.isascii() and text.isdigit() for text in asked.texts):
         return TRUE
-    numbers = {"uid": frozenset(map(int, asked.texts))}
+    numbers = {"euid": frozenset(map(int, asked.texts))}
     return (Clause(values=numbers) if asked.member else Clause(not_values=numbers),)
 
 

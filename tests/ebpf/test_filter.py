@@ -21,7 +21,7 @@ from tests.ebpf.kernel import LIBC, Watcher, watching
 
 RO, WO, RW = os.O_RDONLY, os.O_WRONLY, os.O_RDWR
 SYS_SOCKET = 41
-CALLS = {"openat", "mkdir", "socket", "connect", "link", "symlink", "chdir"}
+CALLS = {"openat", "mkdir", "socket", "connect", "link", "symlink", "chdir", "chown"}
 
 
 @pytest.fixture(scope="module")
@@ -158,9 +158,24 @@ def test_by_comm(watcher: Watcher) -> None:
 
 
 def test_by_user(watcher: Watcher) -> None:
-    assert opened(watcher, Clause(values={"uid": frozenset({0})}), "/dev/null")
-    assert not opened(watcher, Clause(values={"uid": frozenset({1})}), "/dev/null")
-    assert not opened(watcher, Clause(not_values={"uid": frozenset({0})}), "/dev/null")
+    assert opened(watcher, Clause(values={"euid": frozenset({0})}), "/dev/null")
+    assert not opened(watcher, Clause(values={"euid": frozenset({1})}), "/dev/null")
+    assert not opened(watcher, Clause(not_values={"euid": frozenset({0})}), "/dev/null")
+
+
+@pytest.mark.parametrize(
+    ("name", "number", "told"),
+    [("euid", 0, True), ("euid", 1234, False), ("uid", 1234, True), ("uid", 0, False)],
+)
+def test_the_user_of_the_process_is_not_the_one_that_a_call_names(
+    watcher: Watcher, tmp_path: Path, name: str, number: int, told: bool
+) -> None:
+    path = str(tmp_path).encode()
+    watcher.probe.replace_filters({"chown": [Clause(values={name: frozenset({number})})]})
+
+    calls = watcher.calls_of(lambda: LIBC.chown(path, 1234, -1), "chown")
+
+    assert bool(calls) is told
 
 
 def test_by_an_int_whatever_its_upper_half_is(watcher: Watcher) -> None:

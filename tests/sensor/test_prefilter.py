@@ -59,7 +59,7 @@ def paths(*exact: str, prefixes: str = "", names: str = "", argument: str = "") 
         ("proc.name in (a, b)", Clause(comms=frozenset("ab"))),
         ("not proc.name in (a, b)", Clause(not_comms=frozenset("ab"))),
         ("proc.name != a", Clause(not_comms=frozenset("a"))),
-        ("user.uid = 0", Clause(values={"uid": frozenset({0})})),
+        ("user.uid = 0", Clause(values={"euid": frozenset({0})})),
         ("fd.name = /etc/shadow", paths("/etc/shadow")),
         ("fd.name startswith /etc", paths(prefixes="/etc")),
         ("fd.name glob '/home/*/.ssh/*'", paths(prefixes="/home/")),
@@ -302,7 +302,7 @@ def _records(draw: st.DrawFn) -> Record:
 def _passes(clause: Clause, record: Record) -> bool:
     """What the kernel makes of a clause, as ``Clause`` describes it."""
     header = record.header
-    numbers = {"uid": header.uid}
+    numbers = {"euid": header.uid}
     if record.socket:
         numbers["family"] = record.socket.family
     if (clause.failed is not None and clause.failed is not ((record.result or 0) < 0)) or (
