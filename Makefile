@@ -1,4 +1,4 @@
-.PHONY: run test nightly check ebpf bench bench-peer docs lock venv clean
+.PHONY: run test nightly check ebpf bench bench-peer docs site lock venv clean
 
 BIN := .venv/bin
 
@@ -31,13 +31,17 @@ docs: venv  ## regenerate what is generated: configuration reference, JSON schem
 	@$(BIN)/python -m sidekick.settings.reference
 	@$(BIN)/python -m sidekick.rule_table
 
+site:  ## the documentation as a site, in build/site
+	@tools/site
+
 COMPILE := uv pip compile -q --universal --python-version 3.11 --generate-hashes \
 		--no-annotate --no-emit-index-url --no-header
 
-lock: venv  ## renew requirements.lock, and of it what the image needs
+lock: venv  ## renew requirements.lock, of it what the image needs, and the site's
 	@$(BIN)/python -m pip install -q uv
 	@$(BIN)/$(COMPILE) --extra dev -o requirements.lock pyproject.toml
 	@$(BIN)/$(COMPILE) --constraint requirements.lock -o requirements.image.lock pyproject.toml
+	@$(BIN)/$(COMPILE) -o requirements.site.lock tools/site.in
 
 venv:
 	@tools/venv

@@ -1,0 +1,104 @@
+"""What the pages tell people to type can be typed; the site builds without a broken link."""
+
+from __future__ import annotations
+
+import contextlib
+import re
+import shlex
+import subprocess
+from itertools import takewhile
+from pathlib import Path
+
+import click
+import pytest
+import yaml
+
+from sidekick.__main__ import cli
+from tests.helm.chart import one, render
+from tests.test_docs import DOCUMENTS, ROOT
+
+_BLOCK = re.compile(r"^```sh\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+
+
+def typed(text: str) -> list[list[str]]:
+    """The commands of sidekick in the blocks of a page, in words, up to what is the shell's."""
+    lines = "".join(_BLOCK.findall(text)).replace("\\\n", " ").splitlines()
+    found = []
+    for line in lines:
+        if match := re.match(r"(?:sudo )?sidekick\b(.*)", line):
+            words = shlex.split(match[1], comments=True)
+            found.append(list(takewhile(lambda word: word not in ("|", ">", "&&"), words)))
+    return found
+
+
+def mentioned(text: str) -> list[list[str]]:
+    """Those within sentences, in backquotes."""
+    found = re.findall(r"`(?:sudo )?sidekick ([a-z][^`|<>…]*)`", re.sub(_BLOCK, "", text))
+    return [shlex.split(arguments) for arguments in found]
+
+
+def parse(words: list[str]) -> None:
+    """Raise ``click.UsageError`` for what the command line would not take."""
+    command: click.Command = cli
+    context = click.Context(cli, info_name="sidekick")
+    while isinstance(command, click.Group):
+        if not words or words == ["--help"]:
+            return
+        _, found, words = command.resolve_command(context, words)
+        assert found is not None
+        command = found
+    command.make_context("sidekick", words, parent=context)
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
+def test_every_command_is_one_that_there_is(document: Path) -> None:
+    text = document.read_text()
+    for words in typed(text):
+        try:
+            parse(words)
+        except click.BadParameter as error:
+            if "does not exist" not in str(error):  # the reader's own files
+                raise
+    for words in mentioned(text):
+        # A sentence may leave out what it is not about, or say N for a number.
+        with contextlib.suppress(click.MissingParameter, click.BadParameter, click.BadOptionUsage):
+            parse(words)
+
+
+@pytest.mark.parametrize("wrong", ["hubb", "search --sinze 1h", "lanes one two", "rules chek"])
+def test_a_command_that_there_is_not_would_be_found(wrong: str) -> None:
+    with pytest.raises(click.UsageError):
+        parse(wrong.split())
+
+
+def test_the_pages_have_commands() -> None:
+    pages = {document.name: document.read_text() for document in DOCUMENTS}
+
+    assert len(typed(pages["quick-start.md"])) >= 10
+    assert len(mentioned(pages["operations.md"])) >= 10
+
+
+@pytest.mark.servers
+def test_the_values_on_the_pages_render() -> None:
+    text = (ROOT / "docs" / "quick-start.md").read_text()
+    (values,) = re.findall(r"^```yml\n# values.yaml\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
+    objects = render(yaml.safe_load(values))
+
+    assert one(objects, "DaemonSet", "r-sidekick-sensor")
+    assert {"ServiceMonitor", "PrometheusRule"} <= {found["kind"] for found in objects}
+
+
+@pytest.mark.slow
+def test_the_site_has_every_page_and_no_broken_link(tmp_path: Path) -> None:
+    command: list[str | Path] = [ROOT / "tools" / "site", tmp_path / "site"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=280, check=False)
+
+    assert done.returncode == 0, done.stdout + done.stderr
+    for document in (ROOT / "docs").glob("*.md"):
+        place = "" if document.stem == "index" else document.stem
+        assert (tmp_path / "site" / place / "index.html").exists(), document
+    navigation = yaml.safe_load((ROOT / "mkdocs.yml").read_text())["nav"]
+    for document in (ROOT / "docs").glob("*.md"):
+        assert f"'{document.name}'" in str(navigation), (
+            f"{document.name} is not in mkdocs.yml's nav"
+        )
