@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import yaml
 
-from sidekick import compat
+from sidekick import __version__, compat
 from sidekick.cli.sensor import command as sensor_command
 from sidekick.model import Priority
 from sidekick.sensor import privileges
@@ -29,6 +29,13 @@ def test_helm_finds_nothing_to_mend(values: dict[str, Any]) -> None:
     told = helm("lint", CHART, "--strict", "--kube-version", "1.34", values=values)
 
     assert "0 chart(s) failed" in told
+
+
+def test_the_chart_installs_the_version_that_it_comes_with() -> None:
+    about = yaml.safe_load((CHART / "Chart.yaml").read_text())
+
+    assert about["appVersion"] == __version__
+    assert container(render())["image"] == f"docker.io/sidekick/sidekick:{__version__}"
 
 
 @pytest.mark.parametrize("values", TABLE.values(), ids=TABLE)

@@ -1,28 +1,24 @@
-"""The least of a receiver: answers every POST with one status."""
+"""The least of a server: one handler, in a thread, on a free port of this machine."""
 
 from __future__ import annotations
 
 import http.server
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
+
+
+class Quiet(http.server.BaseHTTPRequestHandler):
+    """Writes no line per request."""
+
+    def log_message(self, *args: object) -> None:
+        """Nothing."""
 
 
 @contextmanager
-def answering(status: int) -> Iterator[int]:
-    """A server that answers every POST with the status."""
-
-    class Handler(http.server.BaseHTTPRequestHandler):
-        def do_POST(self) -> None:
-            self.rfile.read(int(self.headers["Content-Length"]))
-            self.send_response(status)
-            self.send_header("Content-Length", "0")
-            self.end_headers()
-
-        def log_message(self, *args: object) -> None:
-            pass
-
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+def serving(handler: type[Quiet]) -> Iterator[int]:
+    """A server of this handler; gives its port."""
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
     thread = threading.Thread(target=server.serve_forever, args=(0.01,))
     thread.start()
     try:
@@ -31,3 +27,16 @@ def answering(status: int) -> Iterator[int]:
         server.shutdown()
         thread.join()
         server.server_close()
+
+
+def answering(status: int) -> AbstractContextManager[int]:
+    """A receiver that answers every POST with the status."""
+
+    class Handler(Quiet):
+        def do_POST(self) -> None:
+            self.rfile.read(int(self.headers["Content-Length"]))
+            self.send_response(status)
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+
+    return serving(Handler)

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-import http.server
 import json
-import threading
 import urllib.request
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import pytest
 
+from tests.servers.answering import Quiet, serving
 from tests.servers.elasticsearch import Elasticsearch
 from tests.servers.kafka import Kafka
 from tests.servers.kubernetes import Kubernetes
@@ -92,29 +90,17 @@ def test_kubernetes_keeps_an_object_and_knows_who_may(kubernetes_server: Kuberne
     assert (status, found["metadata"]["name"]) == (200, "servers")
 
 
-@contextmanager
-def page(text: bytes) -> Iterator[int]:
+def page(text: bytes) -> AbstractContextManager[int]:
     """A server that answers everything with the text, as Prometheus reads it."""
 
-    class Handler(http.server.BaseHTTPRequestHandler):
+    class Handler(Quiet):
         def do_GET(self) -> None:
             self.send_response(200)
             self.send_header("Content-Type", "text/plain; version=0.0.4")
             self.end_headers()
             self.wfile.write(text)
 
-        def log_message(self, *args: object) -> None:
-            pass
-
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    thread = threading.Thread(target=server.serve_forever, args=(0.01,))
-    thread.start()
-    try:
-        yield server.server_address[1]
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
+    return serving(Handler)
 
 
 def test_a_server_that_ends_is_reported_with_what_it_printed(tmp_path: Path) -> None:
