@@ -355,6 +355,8 @@ def test_the_sensors_command_line_is_one_that_there_is() -> None:
     pod = one(objects, "DaemonSet", f"{NAME}-sensor")["spec"]["template"]["spec"]
     role, *arguments = pod["containers"][0]["args"]
     assert role == "sensor"
+    mounts = {mount["name"]: mount["mountPath"] for mount in pod["containers"][0]["volumeMounts"]}
+    assert f"--ca={mounts['ca']}/ca.crt" in arguments
     known = {option for parameter in sensor_command.params for option in parameter.opts}
     assert {argument.partition("=")[0] for argument in arguments} <= known
 

@@ -165,6 +165,7 @@ TABLE: dict[str, dict[str, Any]] = {
             "settings": {"rules": {"priority": "notice"}, "sensor": {"snaplen": 0}},
             "rules": {"ours.yaml": "- list: nothing\n  items: []\n"},
             "extraEnv": [{"name": "A", "value": "b"}],
+            "caSecret": "hub-ca",
         },
     },
     "autoscaling": {
