@@ -3,6 +3,7 @@
 BIN := .venv/bin
 
 run: venv  ## sensor (as root) and router on :2801, with embedded defaults (ARGS="-c FILE" for yours)
+	@tools/libbpf
 	@$(BIN)/sidekick run $(ARGS)
 
 test: venv  ## all tests, against real servers; installs what they need

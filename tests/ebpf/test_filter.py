@@ -262,9 +262,7 @@ def test_one_of_the_clauses_is_enough(watcher: Watcher) -> None:
     watcher.probe.replace_filters({"openat": [shadow, null]})
 
     def act() -> None:
-        for path in ("/etc/shadow", "/dev/null"):
-            for flags in (RO, RW):
-                os.open(path, flags)
+        _open_all([(path, flags) for path in ("/etc/shadow", "/dev/null") for flags in (RO, RW)])
 
     told = _told(watcher.calls_of(act, "openat"))
 
