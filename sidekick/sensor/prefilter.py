@@ -276,6 +276,11 @@ class _Asked:
             return not self.negated
         return self.negated if self.operator == "!=" else None
 
+    @property
+    def is_one_of(self) -> bool:
+        """The same for a field that may be NULL, for which ``not f != x`` holds too."""
+        return self.operator in _MEMBER and not self.negated
+
     def holds(self, value: str) -> bool:
         """Does the check hold for a text?"""
         found = predicate(FieldType.STRING, self.operator, "", self.texts)(value)
@@ -404,12 +409,20 @@ def _uid(asked: _Asked) -> Clauses:
     return (Clause(values=numbers) if asked.member else Clause(not_values=numbers),)
 
 
+def _remote_port(asked: _Asked) -> Clauses:
+    """Of a socket that connected: then the kernel's remote end is the server."""
+    is_asked = asked.type == "connect" and asked.is_one_of
+    if not is_asked or not all(text.isascii() and text.isdigit() for text in asked.texts):
+        return TRUE
+    return (Clause(values={"remote_port": frozenset(map(int, asked.texts))}),)
+
+
 _FAMILIES = {"4": {2, 10}, "6": {10}, "u": {1}, "n": {16}}
 _FAMILY_NAMES = {"ipv4": {2, 10}, "ipv6": {10}, "unix": {1}, "netlink": {16}}
 
 
 def _letter(asked: _Asked) -> Clauses:
-    if asked.member is not True:
+    if not asked.is_one_of:
         return TRUE
     if asked.type in OPENS and set(asked.texts) == {"d"}:
         return (Clause(failed=False, any_bits={"flags": os.O_DIRECTORY}),)
@@ -418,7 +431,7 @@ def _letter(asked: _Asked) -> Clauses:
 
 def _fd_type(asked: _Asked) -> Clauses:
     calls = _SOCKETS | {"dup", "dup2", "dup3"}
-    is_asked = asked.member is True and asked.type in calls
+    is_asked = asked.is_one_of and asked.type in calls
     return _family(asked, _FAMILY_NAMES) if is_asked else TRUE
 
 
@@ -454,7 +467,7 @@ def _given(asked: _Asked) -> Clauses:
 
 
 def _filename(asked: _Asked) -> Clauses:
-    is_asked = asked.type in OPENS and asked.member is True and all(asked.texts)
+    is_asked = asked.type in OPENS and asked.is_one_of and all(asked.texts)
     return _told(Paths(names=frozenset(asked.texts))) if is_asked else TRUE
 
 
@@ -568,4 +581,6 @@ _FIELDS: Mapping[str, Callable[[_Asked], Clauses]] = {
     "fd.nameraw": _given,
     "fd.typechar": _letter,
     "fd.type": _fd_type,
+    "fd.sport": _remote_port,
+    "fd.rport": _remote_port,
 }

@@ -92,6 +92,7 @@ def test_what_can_be_asked_of_an_open(condition: str, clause: Clause) -> None:
         ("symlink", "evt.arg.target = /etc", paths("/etc", argument="target")),
         ("linkat", "evt.arg.oldpath startswith /etc/", paths(prefixes="/etc/", argument="oldpath")),
         ("connect", "fd.typechar in (4, 6)", Clause(values={"family": frozenset({2, 10})})),
+        ("connect", "fd.sport in (22, 443)", Clause(values={"remote_port": frozenset({22, 443})})),
         ("dup2", "fd.type = ipv6", Clause(values={"family": frozenset({10})})),
     ],
 )
@@ -116,6 +117,8 @@ def test_what_can_be_asked_of_other_calls(type_: str, condition: str, clause: Cl
         "proc.name = a or proc.pname = a",
         "fd.name startswith /",
         "fd.name exists",
+        "not fd.filename != a",
+        "not fd.typechar != d",
         "evt.num != 0",
     ],
 )
@@ -191,6 +194,8 @@ _TEXTS = {
     "fd.nameraw": ["../", "..", "/etc", "../etc/shadow"],
     "fd.typechar": ["f", "d", "4", "6", "u"],
     "fd.type": ["file", "ipv4", "ipv6", "unix"],
+    "fd.sport": ["443", "22"],
+    "fd.rport": ["443", "0"],
     "user.uid": ["0", "1000"],
     "fd.num": ["0", "-1", "3"],
     "evt.rawres": ["0", "-1", "-2", "3"],
@@ -207,7 +212,7 @@ _TEXTS = {
     "evt.arg.domain": ["AF_PACKET", "AF_INET", "17"],
     "proc.pname": ["bash", "sh"],
 }
-_NUMBERS = {"user.uid", "fd.num", "evt.rawres", "evt.num"}
+_NUMBERS = {"fd.sport", "fd.rport", "user.uid", "fd.num", "evt.rawres", "evt.num"}
 _BOOLS = {"evt.is_open_read", "evt.is_open_write", "evt.failed"}
 _TEXT_OPERATORS = ("=", "!=", "contains", "startswith", "endswith", "glob", "in", "pmatch")
 
@@ -285,7 +290,12 @@ def _records(draw: st.DrawFn) -> Record:
         kept = given_flags if type_ != "creat" else os.O_WRONLY
         file = File(path.encode(), flags=kept & ~os.O_TRUNC)
     if type_ == "connect" or (type_ == "socket" and result >= 0):
-        sock = Socket(family=draw(st.sampled_from([1, 2, 10])), local=b"\1" * 4, remote=b"\2" * 4)
+        sock = Socket(
+            family=draw(st.sampled_from([1, 2, 10])),
+            local=b"\1" * 4,
+            remote=b"\2" * 4,
+            remote_port=draw(st.sampled_from([443, 22])),
+        )
     return call_record(
         type_,
         result,
@@ -305,6 +315,8 @@ def _passes(clause: Clause, record: Record) -> bool:
     numbers = {"euid": header.uid}
     if record.socket:
         numbers["family"] = record.socket.family
+        if record.result in (0, -115) and record.socket.remote_port:
+            numbers["remote_port"] = record.socket.remote_port
     if (clause.failed is not None and clause.failed is not ((record.result or 0) < 0)) or (
         clause.in_container is not None and clause.in_container is not (header.cgroup_id == CGROUP)
     ):
