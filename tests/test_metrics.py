@@ -12,7 +12,7 @@ import sidekick
 from sidekick import metrics
 
 BOUNDED = {
-    *("source", "status", "reason", "priority", "rule", "kind", "place", "lane"),
+    *("source", "status", "reason", "priority", "rule", "kind", "place", "lane", "outcome"),
     *("namespace", "node"),
 }
 

@@ -277,7 +277,7 @@ def test_eight_times_as_much_takes_no_square_of_the_time(text: Callable[[int], s
 
     secs(10)
     small = min(secs(250) for _ in range(3))
-    assert secs(2_000) < 30 * max(small, 0.002)
+    assert any(secs(2_000) < 30 * max(small, 0.002) for _ in range(3)), "thrice: no busy machine"
 
 
 @pytest.mark.parametrize(
