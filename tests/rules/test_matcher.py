@@ -60,7 +60,7 @@ def _fail(rule: Rule, error: Exception) -> None:
     raise AssertionError(rule.name) from error
 
 
-@settings(max_examples=examples(150, 20_000), deadline=None)
+@settings(max_examples=examples(60, 20_000), deadline=None)
 @given(st.randoms(use_true_random=True), st.sampled_from(["first", "all"]))
 def test_what_is_shared_and_deep_means_the_same(random: Random, matching: str) -> None:
     macros: dict[str, Node] = {}
