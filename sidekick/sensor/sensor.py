@@ -27,6 +27,7 @@ from sidekick.sensor.decode import Decoder
 from sidekick.sensor.docker import Docker
 from sidekick.sensor.drops import Drops, alert_of
 from sidekick.sensor.fields.extract import Knowledge
+from sidekick.sensor.names import DomainNames, compared
 from sidekick.sensor.prefilter import conditions, filters, with_leads
 from sidekick.sensor.processes import Processes
 from sidekick.sensor.sender import Sender
@@ -72,6 +73,7 @@ class Sensor:
         self._ticks = 0
         self._events = 0
         self._alerts = 0
+        self._names = DomainNames()
         self._told_reader, self._told_writer = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
 
     def stop(self) -> None:
@@ -98,6 +100,8 @@ class Sensor:
             probe.attach()
             privileges.drop()
             self._sender.start()
+            stack.callback(self._names.close)
+            self._names.ask(compared(self._engine.graph.nodes))
             knowledge.processes.scan(procfs.process_ids())
             _settle()
             attached()
@@ -139,6 +143,7 @@ class Sensor:
             containers,
             boot_ns=_boot_ns(),
             hostname=self._engine.config.hostname,
+            names=self._names,
         )
 
     # -- the loop ----------------------------------------------------------------------------
@@ -180,6 +185,7 @@ class Sensor:
                 log.error(fault)
             return
         self._ask_for(probe)
+        self._names.ask(compared(self._engine.graph.nodes))
         log.info("rules reloaded", extra={"rules": len(self._engine.rules)})
 
     def _tick(self, probe: Probe, stream: Stream, known: Knowledge) -> None:
