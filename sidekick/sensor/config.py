@@ -47,6 +47,12 @@ class ContainersConfig(Section):
         Path("/run/podman/podman.sock"),
     )
     """Sockets of Docker's API, which podman has as well; what is not there is passed over."""
+    cri: tuple[Path, ...] = (
+        Path("/run/containerd/containerd.sock"),
+        Path("/run/crio/crio.sock"),
+        Path("/run/k3s/containerd/containerd.sock"),
+    )
+    """Sockets of Kubernetes' container runtime interface; what is not there is passed over."""
     host: Path = Path("/")
     """Where the host's root directory is seen, if the sensor runs in a container."""
 

@@ -13,7 +13,7 @@ from sidekick.sensor.containers import ContainerInfo, Mount
 _TIMEOUT_SECS = 5.0
 _LARGEST = 4 * 1024 * 1024
 _POD_SANDBOX = "io.kubernetes.sandbox.id"
-_LONGEST_LABEL = 100
+LONGEST_LABEL = 100
 """Longer labels are left out, as in Falco."""
 
 
@@ -71,7 +71,7 @@ def info_of(found: dict[str, Any], image: dict[str, Any]) -> ContainerInfo:
     labels = {
         str(key): str(value)
         for key, value in (config.get("Labels") or {}).items()
-        if len(str(value)) <= _LONGEST_LABEL
+        if len(str(value)) <= LONGEST_LABEL
     }
     return ContainerInfo(
         name=str(found.get("Name") or "").lstrip("/") or None,

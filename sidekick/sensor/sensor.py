@@ -23,6 +23,7 @@ from sidekick.rules.engine import Engine
 from sidekick.sensor import privileges, procfs
 from sidekick.sensor.config import SensorConfig
 from sidekick.sensor.containers import Containers
+from sidekick.sensor.cri import Cri
 from sidekick.sensor.decode import Decoder
 from sidekick.sensor.docker import Docker
 from sidekick.sensor.drops import Drops, alert_of
@@ -129,9 +130,10 @@ class Sensor:
 
     def _knowledge(self, executor: ThreadPoolExecutor) -> Knowledge:
         host = self._config.containers.host
-        sockets = {path.resolve() for path in self._config.containers.docker}
+        docker = {path.resolve() for path in self._config.containers.docker}
+        cri = {path.resolve() for path in self._config.containers.cri}
         containers = Containers(
-            [Docker(path) for path in sorted(sockets)],
+            [*map(Docker, sorted(docker)), *map(Cri, sorted(cri))],
             executor,
             wait=self._config.containers.wait,
             containerd=(host / _CONTAINERD).exists(),

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import io
 import os
 import shutil
 import subprocess
-import tarfile
 import tempfile
 import time
 from collections.abc import Iterator
@@ -17,6 +15,7 @@ import pytest
 
 from tests.ebpf.kernel import need_kernel
 from tests.rules.loading import OFFICIAL, needs_official_files
+from tests.sensor.images import layer
 from tests.sensor.kernel import Running, running
 
 _UP_SECS = 60
@@ -54,22 +53,6 @@ class Docker:
         self("run", "--rm", "--network=host", f"--name={name}", *options, IMAGE, "sh", "-c", script)
 
 
-def _image() -> bytes:
-    """A busybox with a user of its own, as a tar archive."""
-    buffer = io.BytesIO()
-    with tarfile.open(fileobj=buffer, mode="w") as tar:
-        tar.add(shutil.which("busybox") or "", "bin/busybox")
-        for applet in ("sh", "cat", "ln", "mount", "sleep"):
-            link = tarfile.TarInfo(f"bin/{applet}")
-            link.type, link.linkname = tarfile.SYMTYPE, "busybox"
-            tar.addfile(link)
-        for name, text in (("etc/passwd", b"app:x:1000:1000::/:/bin/sh\n"), ("tmp/.keep", b"")):
-            file = tarfile.TarInfo(name)
-            file.size = len(text)
-            tar.addfile(file, io.BytesIO(text))
-    return buffer.getvalue()
-
-
 @pytest.fixture(scope="module")
 def docker() -> Iterator[Docker]:
     need_kernel()
@@ -81,7 +64,7 @@ def docker() -> Iterator[Docker]:
         folder = Path(name)
         found = Docker(folder)
         with _daemon(folder, found):
-            found("import", "-", IMAGE, stdin=_image())
+            found("import", "-", IMAGE, stdin=layer())
             yield found
 
 
