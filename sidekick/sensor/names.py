@@ -14,7 +14,8 @@ import time
 from collections.abc import Callable, Iterable, Mapping
 
 from sidekick.rules.ast import Check, Field, Value, Values
-from sidekick.rules.graph import Key
+from sidekick.rules.definitions import SYSCALL
+from sidekick.rules.engine import Engine
 
 log = logging.getLogger(__name__)
 
@@ -32,10 +33,16 @@ Resolve = Callable[[str], frozenset[bytes]]
 """The packed addresses of a name; none for one that does not exist; raises OSError."""
 
 
-def compared(nodes: Iterable[Key]) -> frozenset[str]:
-    """The names that some check of these compares an address's names with."""
+def compared(engine: Engine) -> frozenset[str]:
+    """The names that the rules in force compare an address's names with.
+
+    Those of rules that are switched off are not among them: to look up the names of mining pools
+    may raise an alarm elsewhere.
+    """
     found: set[str] = set()
-    for node in nodes:
+    graph = engine.graph
+    for number in graph.inside(rule.node for rule in engine.rules if rule.source == SYSCALL):
+        node = graph.nodes[number]
         if isinstance(node, Check) and isinstance(node.left, Field) and node.left.name in FIELDS:
             if isinstance(node.right, Value):
                 found.add(node.right.text)

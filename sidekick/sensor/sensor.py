@@ -102,7 +102,7 @@ class Sensor:
             privileges.drop()
             self._sender.start()
             stack.callback(self._names.close)
-            self._names.ask(compared(self._engine.graph.nodes))
+            self._names.ask(compared(self._engine))
             knowledge.processes.scan(procfs.process_ids())
             _settle()
             attached()
@@ -187,7 +187,7 @@ class Sensor:
                 log.error(fault)
             return
         self._ask_for(probe)
-        self._names.ask(compared(self._engine.graph.nodes))
+        self._names.ask(compared(self._engine))
         log.info("rules reloaded", extra={"rules": len(self._engine.rules)})
 
     def _tick(self, probe: Probe, stream: Stream, known: Knowledge) -> None:

@@ -9,15 +9,21 @@ from pathlib import Path
 
 import pytest
 
-from sidekick.rules.ast import Check, Field, Value, Values
-from sidekick.rules.graph import Key
+from sidekick.rules.definitions import SYSCALL
+from sidekick.rules.engine import Engine
+from sidekick.rules.load import load
 from sidekick.sensor import names
+from sidekick.sensor.containers import ContainerInfo
 from sidekick.sensor.names import DomainNames, compared, resolve
 from tests.ebpf.kernel import need_kernel
+from tests.rules.loading import SYSCALL_FILES, good, needs_official_files
+from tests.sensor.fields.events import CGROUP, event, knowledge
 from tests.sensor.kernel import rule, running
+from tests.sensor.records import Socket, call_record
 
 ADDRESS = bytes((10, 96, 0, 1))
 OTHER = bytes((10, 96, 0, 2))
+MINERS = "Detect outbound connections to common miner pool ports"
 API = "kubernetes.default.svc.cluster.local"
 
 
@@ -58,19 +64,50 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(names, "_LONGEST_SECS", 0.02)
 
 
-def check(field: str, right: Value | Values | None) -> Check:
-    return Check(Field(field), "in" if isinstance(right, Values) else "=", right)
-
-
 def test_the_names_of_rules_are_the_constants_beside_the_fields() -> None:
-    nodes: list[Key] = [
-        check("fd.sip.name", Value(API)),
-        check("fd.cip.name", Values(("a.example", "b.example", ""))),
-        check("fd.rip.name", None),
-        check("fd.name", Value("/etc/shadow")),
-        ("not", (0,)),
-    ]
-    assert compared(nodes) == {API, "a.example", "b.example"}
+    conditions = (
+        f"fd.sip.name = {API} or not fd.cip.name in (a.example, b.example)",
+        "fd.rip.name exists and fd.name = /etc/shadow",
+    )
+    rules = good(
+        *(rule(f"rule {n}", f"evt.type = connect and ({c})") for n, c in enumerate(conditions))
+    )
+    assert compared(Engine(rules)) == {API, "a.example", "b.example"}
+
+
+def test_names_of_rules_that_are_switched_off_are_not_looked_up() -> None:
+    off = "  enabled: false\n"
+    rules = good(rule("off", "evt.type = connect and fd.sip.name = pool.example") + off)
+    assert compared(Engine(rules)) == set()
+
+
+def connected(engine: Engine, address: bytes, port: int, names: DomainNames) -> list[str]:
+    """The rules that a connection out of a container matches."""
+    known = knowledge(ContainerInfo(name="web", repository="shop/web"))
+    known.names = names
+    sock = Socket(remote=address, remote_port=port)
+    record = call_record("connect", 0, cgroup_id=CGROUP, socket=sock, arguments={"fd": 5})
+    return [alert.rule for alert in engine.alerts(SYSCALL, "connect", event(record, known), 0)]
+
+
+@needs_official_files
+@pytest.mark.parametrize(
+    ("name", "wanted", "address", "port"),
+    [
+        ("Contact K8S API Server From Container", API, ADDRESS, 443),
+        (MINERS, "pool.minexmr.com", bytes((203, 0, 113, 7)), 3333),
+    ],
+)
+def test_falcos_rules_on_names_match(name: str, wanted: str, address: bytes, port: int) -> None:
+    rules = load([(file.name, file.read_text()) for file in SYSCALL_FILES])
+    chosen = rules.rule(name)
+    assert chosen
+    engine = Engine(rules, chosen=[chosen])
+    with looked_up(Resolver(**{wanted: frozenset({address})}), *compared(engine)) as found:
+        until(lambda: found.of(address) == (wanted,))
+        assert connected(engine, address, port, found) == [name]
+        assert connected(engine, OTHER, port, found) == []
+    assert connected(engine, address, port, DomainNames()) == []
 
 
 def test_an_address_has_the_names_that_lead_to_it() -> None:
