@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Sequence
-from typing import TypeAlias
 
 from sidekick.rules.ast import (
     And,
@@ -29,24 +28,15 @@ from sidekick.rules.ast import (
     Value,
     Values,
 )
-
-_Piece: TypeAlias = str | Part
+from sidekick.rules.printer import Piece, written
 
 
 def as_json(root: Part) -> str:
     """The tree as JSON text, whatever its depth: encoders give up after a thousand levels."""
-    out: list[str] = []
-    stack: list[_Piece] = [root]
-    while stack:
-        piece = stack.pop()
-        if isinstance(piece, str):
-            out.append(piece)
-        else:
-            stack.extend(reversed(_pieces(piece)))
-    return "".join(out)
+    return written(root, _pieces)
 
 
-def _pieces(node: Part) -> Sequence[_Piece]:
+def _pieces(node: Part) -> Sequence[Piece]:
     match node:
         case And():
             return ('{"type":"and","children":', *_array(node.children), "}")
@@ -59,7 +49,7 @@ def _pieces(node: Part) -> Sequence[_Piece]:
         case Check():
             head = f'{{"type":"check","operator":{_text(node.operator)}'
             modifier = f',"modifier":{_text(node.modifier or None)},"left":'
-            right: _Piece = "null" if node.right is None else node.right
+            right: Piece = "null" if node.right is None else node.right
             return (head + modifier, node.left, ',"right":', right, "}")
         case Field():
             return (_object("field", name=node.name, argument=node.argument),)
@@ -75,8 +65,8 @@ def _pieces(node: Part) -> Sequence[_Piece]:
             return (f'{{"type":"list","values":[{values}]}}',)
 
 
-def _array(nodes: Iterable[Part]) -> Sequence[_Piece]:
-    pieces: list[_Piece] = ["["]
+def _array(nodes: Iterable[Part]) -> Sequence[Piece]:
+    pieces: list[Piece] = ["["]
     for node in nodes:
         pieces += (node, ",")
     if len(pieces) > 1:

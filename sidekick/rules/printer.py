@@ -22,7 +22,7 @@ from sidekick.rules.ast import (
 from sidekick.rules.escapes import escape, quoted, readable
 from sidekick.rules.lexer import BARE, FIELD_ARGUMENT
 
-_Piece: TypeAlias = str | Part
+Piece: TypeAlias = str | Part
 
 
 def canonical(node: Part) -> str:
@@ -31,17 +31,18 @@ def canonical(node: Part) -> str:
     It reads back as the same tree but for a few that Falco prints no better: a ``not`` of a
     ``not``, and constants that are empty, hold ``( ) ,`` or end with a backslash. See ``source``.
     """
-    return _print(node, _falco_pieces)
+    return written(node, _falco_pieces)
 
 
 def source(node: Part) -> str:
     """A text that ``parse`` reads back as an equal tree; Falco's wherever that one would."""
-    return _print(node, _source_pieces)
+    return written(node, _source_pieces)
 
 
-def _print(root: Part, pieces: Callable[[Part], Sequence[_Piece]]) -> str:
+def written(root: Part, pieces: Callable[[Part], Sequence[Piece]]) -> str:
+    """The text of a tree of any depth: ``pieces`` gives the texts and parts that a part is."""
     out: list[str] = []
-    stack: list[_Piece] = [root]
+    stack: list[Piece] = [root]
     while stack:
         piece = stack.pop()
         if isinstance(piece, str):
@@ -51,7 +52,7 @@ def _print(root: Part, pieces: Callable[[Part], Sequence[_Piece]]) -> str:
     return "".join(out)
 
 
-def _falco_pieces(node: Part) -> Sequence[_Piece]:
+def _falco_pieces(node: Part) -> Sequence[Piece]:
     match node:
         case And():
             return _joined(" and ", node.children)
@@ -78,7 +79,7 @@ def _falco_pieces(node: Part) -> Sequence[_Piece]:
             return (f"({', '.join(map(escape, node.texts))})",)
 
 
-def _source_pieces(node: Part) -> Sequence[_Piece]:
+def _source_pieces(node: Part) -> Sequence[Piece]:
     match node:
         case Not(child=Not()):
             return ("not (", node.child, ")")
@@ -96,14 +97,14 @@ def _source_pieces(node: Part) -> Sequence[_Piece]:
             return _falco_pieces(node)
 
 
-def _check(node: Check) -> Sequence[_Piece]:
+def _check(node: Check) -> Sequence[Piece]:
     modifier = f" {node.modifier}" if node.modifier else ""
-    right: Sequence[_Piece] = () if node.right is None else (" ", node.right)
+    right: Sequence[Piece] = () if node.right is None else (" ", node.right)
     return (node.left, f" {node.operator}", modifier, *right)
 
 
-def _joined(separator: str, nodes: Iterable[Part]) -> Sequence[_Piece]:
-    pieces: list[_Piece] = ["("]
+def _joined(separator: str, nodes: Iterable[Part]) -> Sequence[Piece]:
+    pieces: list[Piece] = ["("]
     for node in nodes:
         pieces += (node, separator)
     if len(pieces) > 1:

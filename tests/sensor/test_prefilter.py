@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from sidekick.ebpf.calls import all_calls
 from sidekick.ebpf.filters import MAX_CLAUSES, Clause, Paths
 from sidekick.rules.engine import Engine
-from sidekick.sensor.prefilter import ALL, FALSE, TRUE, Derivation, conditions, filters, with_leads
+from sidekick.sensor.clauses import ALL, FALSE, TRUE
+from sidekick.sensor.prefilter import Derivation, conditions, filters, with_leads
 from sidekick.sensor.record import Record
 from sidekick.sensor.stream import Stream
 from tests.nightly import examples
