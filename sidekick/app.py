@@ -21,7 +21,8 @@ from sidekick.hub.hub import Hub
 from sidekick.hub.record import record_of
 from sidekick.listener.tls import Certificates
 from sidekick.pipeline.process import Explanation, PipelineConfig, Process
-from sidekick.rule_engine import build_engine, rule_paths
+from sidekick.rule_engine import build_engine
+from sidekick.rule_files import rule_paths
 from sidekick.rules.compile import compile_condition
 from sidekick.rules.engine import Engine
 from sidekick.sensor.supervisor import SOCKET, StatusMetrics, Supervisor

@@ -9,12 +9,9 @@ from pathlib import Path
 
 from sidekick import metrics
 from sidekick.errors import ConfigError
-from sidekick.rule_files import load_files, rule_files
-from sidekick.rule_packs import SHIPPED
-from sidekick.rules.append import with_static
+from sidekick.rule_files import load_configured
 from sidekick.rules.config import RulesConfig
 from sidekick.rules.engine import Engine
-from sidekick.rules.falco_fields import SOURCES
 from sidekick.rules.output import OutputError
 from sidekick.rules.ruleset import Rule
 from sidekick.rules.select import select
@@ -22,17 +19,10 @@ from sidekick.rules.select import select
 log = logging.getLogger(__name__)
 
 
-def rule_paths(config: RulesConfig, files: Sequence[Path] = ()) -> list[Path]:
-    """Every rule file, as of now: of ``files`` if there are some, of the configuration, or of the
-    packs."""
-    return rule_files([*files] or config.files or [SHIPPED])
-
-
 def build_engine(config: RulesConfig, files: Sequence[Path] = ()) -> Engine:
     """The rules of ``rule_paths``; raises ConfigError that names all faults of the files."""
-    sources = with_static(SOURCES, config.static_fields)
     try:
-        rules = load_files(rule_paths(config, files), sources=sources)
+        rules = load_configured(config, files)
     except OSError as fault:
         raise ConfigError([f"rules.files: {fault.filename}: {fault.strerror}"]) from None
     if not rules.ok:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
-from sidekick.rule_packs import shipped
+from sidekick.rule_packs import SHIPPED, shipped
+from sidekick.rules.append import with_static
+from sidekick.rules.config import RulesConfig
 from sidekick.rules.falco_fields import SOURCES
 from sidekick.rules.fields import FieldRegistry
 from sidekick.rules.findings import Code, Context, FileResult
@@ -30,6 +32,18 @@ def rule_files(paths: Iterable[str | Path]) -> list[Path]:
         else:
             found.append(path)
     return found
+
+
+def rule_paths(config: RulesConfig, files: Sequence[Path] = ()) -> list[Path]:
+    """Every rule file, as of now: of ``files`` if there are some, of the configuration, or of the
+    packs."""
+    return rule_files([*files] or config.files or [SHIPPED])
+
+
+def load_configured(config: RulesConfig, files: Sequence[Path] = ()) -> RuleSet:
+    """The rules of the files of ``rule_paths``, with the configuration's static fields known."""
+    sources = with_static(SOURCES, config.static_fields)
+    return load_files(rule_paths(config, files), sources=sources)
 
 
 def load_files(

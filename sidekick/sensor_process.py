@@ -14,7 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from sidekick import logs
-from sidekick.rule_engine import build_engine, rule_paths
+from sidekick.rule_engine import build_engine
+from sidekick.rule_files import rule_paths
 from sidekick.rules.engine import Engine
 from sidekick.sensor.hub_client import HubClient
 from sidekick.sensor.outbox import Outbox

@@ -10,7 +10,8 @@ import pytest
 
 from sidekick import metrics
 from sidekick.errors import ConfigError
-from sidekick.rule_engine import build_engine, rule_paths
+from sidekick.rule_engine import build_engine
+from sidekick.rule_files import rule_paths
 from sidekick.rule_packs import pack_files
 from sidekick.rules.compile import Record
 from sidekick.rules.config import RulesConfig

@@ -61,6 +61,30 @@ def rules_options(function: F) -> F:
     return command  # type: ignore[return-value]
 
 
+def events_options(function: F) -> F:
+    """Give the command ``files``, ``config``, ``choices``, and ``path``: where the events are."""
+
+    @click.option(
+        "--rules",
+        "first",
+        multiple=True,
+        metavar="FILE...",
+        type=click.Path(path_type=Path),
+        help="Rule files and folders, in their order; more may follow before the events.",
+    )
+    @config_option
+    @selection_options
+    @click.argument("paths", nargs=-1, metavar="EVENTS", type=click.Path(path_type=Path))
+    @wraps(function)
+    def command(first: tuple[Path, ...], paths: tuple[Path, ...], **arguments: Any) -> Any:
+        from sidekick.cli.rules._events import rules_and_events
+
+        files, path = rules_and_events(first, paths)
+        return function(files=files, path=path, **arguments)
+
+    return command  # type: ignore[return-value]
+
+
 def section_of(files: Sequence[Path], config: Path | None) -> RulesConfig:
     """The settings of rules in a configuration, but with these files if there are any."""
     from sidekick.rules.config import RulesConfig
@@ -72,14 +96,10 @@ def section_of(files: Sequence[Path], config: Path | None) -> RulesConfig:
 
 def load_rules(section: RulesConfig, choices: Sequence[Choice] = ()) -> RuleSet:
     """The rules of the settings, our own if they name no files; they may have errors."""
-    from sidekick.rule_files import load_files
-    from sidekick.rule_packs import SHIPPED
-    from sidekick.rules.append import with_static
-    from sidekick.rules.falco_fields import SOURCES
+    from sidekick.rule_files import load_configured
     from sidekick.rules.select import select
 
-    sources = with_static(SOURCES, section.static_fields)
-    rules = load_files(section.files or (SHIPPED,), sources=sources)
+    rules = load_configured(section)
     if not rules.results:
         where = ", ".join(map(str, section.files))
         raise click.ClickException(f"there is no rule file (*.yaml, *.yml) in {where}")

@@ -10,8 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from sidekick.cli._options import config_option
-from sidekick.cli.rules._load import load_rules, section_of, selection_options, sound
+from sidekick.cli.rules._load import events_options, load_rules, section_of, sound
 
 if TYPE_CHECKING:
     from sidekick.cli.rules._events import Events
@@ -22,16 +21,7 @@ if TYPE_CHECKING:
 
 
 @click.command("eval")
-@click.option(
-    "--rules",
-    "first",
-    multiple=True,
-    metavar="FILE...",
-    type=click.Path(path_type=Path),
-    help="Rule files and folders, in their order; more may follow before the events.",
-)
-@config_option
-@selection_options
+@events_options
 @click.option("--condition", metavar="TEXT", help="Print true or false for each event instead.")
 @click.option(
     "--matching",
@@ -52,16 +42,15 @@ if TYPE_CHECKING:
     help="Leave a part out of the JSON.",
 )
 @click.option("--with-message", is_flag=True, help="Add the output without time and priority.")
-@click.argument("paths", nargs=-1, metavar="EVENTS", type=click.Path(path_type=Path))
 def command(
-    first: tuple[Path, ...],
+    files: Sequence[Path],
+    path: Path,
     config: Path | None,
     choices: Sequence[Choice],
     condition: str | None,
     omitted: tuple[str, ...],
     with_message: bool,
     text: bool,
-    paths: tuple[Path, ...],
     **options: Any,
 ) -> int:
     """Match EVENTS, JSON objects one a line, with rules, and print the alerts as Falco does.
@@ -75,10 +64,9 @@ def command(
     --condition, the answer to a bad line is "error"; the condition may use the macros and lists of
     --rules.
     """
-    from sidekick.cli.rules._events import Events, rules_and_events
+    from sidekick.cli.rules._events import Events
     from sidekick.rules.line import JsonParts, json_line, text_line
 
-    files, path = rules_and_events(first, paths)
     events = Events(path)
     if condition is not None:
         lines = _verdicts(condition, files, events)

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from sidekick.cli._options import config_option, json_option
-from sidekick.cli.rules._load import selection_options
+from sidekick.cli._options import json_option
+from sidekick.cli.rules._load import events_options, load_rules, section_of, sound
 
 if TYPE_CHECKING:
     from sidekick.rules.profile import Profile, RuleCost
@@ -20,26 +20,16 @@ _ENOUGH = 1_000_000
 
 
 @click.command("profile")
-@click.option(
-    "--rules",
-    "first",
-    multiple=True,
-    metavar="FILE...",
-    type=click.Path(path_type=Path),
-    help="Rule files and folders, in their order; more may follow before the events.",
-)
-@config_option
-@selection_options
+@events_options
 @click.option("--limit", type=click.IntRange(1), help="Only so many of the dearest rules.")
 @json_option
-@click.argument("paths", nargs=-1, metavar="EVENTS", type=click.Path(path_type=Path))
 def command(
-    first: tuple[Path, ...],
+    files: Sequence[Path],
+    path: Path,
     config: Path | None,
     choices: Sequence[Choice],
     limit: int | None,
     as_json: bool,
-    paths: tuple[Path, ...],
 ) -> int:
     """Time each rule on EVENTS, JSON objects one a line as for `rules eval`.
 
@@ -47,11 +37,9 @@ def command(
     those of which it is the first rule to match. NS: the time of its condition for one of these
     events, the fields being at hand. SHARE: its part of the time of all rules.
     """
-    from sidekick.cli.rules._events import Events, rules_and_events
-    from sidekick.cli.rules._load import load_rules, section_of, sound
+    from sidekick.cli.rules._events import Events
     from sidekick.rules.profile import profile
 
-    files, path = rules_and_events(first, paths)
     events = Events(path)
     rules = sound(load_rules(section_of(files, config), choices))
     read = [event for event, _ in zip(events, range(_ENOUGH), strict=False) if event is not None]
