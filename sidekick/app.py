@@ -160,7 +160,10 @@ class App:
 
     @contextlib.asynccontextmanager
     async def _watching(self) -> AsyncIterator[None]:
-        """This machine's own sensor, which sends its alerts to a socket of our own."""
+        """This machine's own sensor, which sends its alerts to a socket of our own.
+
+        Raises ConfigError when that cannot start as it is configured.
+        """
         if self._sensor is None or not self.settings.sensor.enabled:
             yield
             return
@@ -168,11 +171,18 @@ class App:
         local = ListenConfig(body_limit=_SENSOR_BODY)
         async with serve(local, self.hub, ready=self.hub.problems, path=path):
             watching = asyncio.create_task(self._sensor.run(), name="sensor")
+            watching.add_done_callback(self._sensor_ended)
             try:
                 yield
             finally:
                 watching.cancel()
-                await asyncio.gather(watching, return_exceptions=True)
+                (ended,) = await asyncio.gather(watching, return_exceptions=True)
+            if isinstance(ended, ConfigError):
+                raise ended
+
+    def _sensor_ended(self, watching: asyncio.Task[None]) -> None:
+        if not watching.cancelled() and isinstance(watching.exception(), ConfigError):
+            self._stop.set()
 
     @contextlib.asynccontextmanager
     async def _background(self) -> AsyncIterator[None]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
+from sidekick.errors import ConfigError
 from sidekick.rule_packs import SHIPPED, shipped
 from sidekick.rules.append import with_static
 from sidekick.rules.config import RulesConfig
@@ -41,9 +42,15 @@ def rule_paths(config: RulesConfig, files: Sequence[Path] = ()) -> list[Path]:
 
 
 def load_configured(config: RulesConfig, files: Sequence[Path] = ()) -> RuleSet:
-    """The rules of the files of ``rule_paths``, with the configuration's static fields known."""
-    sources = with_static(SOURCES, config.static_fields)
-    return load_files(rule_paths(config, files), sources=sources)
+    """The rules of the files of ``rule_paths``, with the configuration's static fields known.
+
+    Raises ConfigError if there is no file at all.
+    """
+    paths = rule_paths(config, files)
+    if not paths:
+        where = ", ".join(map(str, files or config.files))
+        raise ConfigError([f"there is no rule file (*.yaml, *.yml) in {where}"])
+    return load_files(paths, sources=with_static(SOURCES, config.static_fields))
 
 
 def load_files(

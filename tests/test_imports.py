@@ -28,7 +28,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "kafka": DATA | {"sinks"},
     "compat": DATA,
     "rules": {"model", "errors", "section"},
-    "rule_files": {"rules", "rule_packs"},
+    "rule_files": {"errors", "rules", "rule_packs"},
     "rule_engine": {"errors", "metrics", "rule_files", "rule_packs", "rules"},
     "rule_packs": set(),
     "rule_table": {"rules", "rule_files", "rule_packs"},

@@ -80,6 +80,12 @@ def test_what_does_not_load_is_refused_with_its_place(
     assert fault in str(caught.value)
 
 
+def test_a_folder_without_rule_files_is_a_fault(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError) as caught:
+        build_engine(RulesConfig(files=(str(tmp_path),)))
+    assert str(caught.value) == f"there is no rule file (*.yaml, *.yml) in {tmp_path}"
+
+
 def test_a_rule_that_cannot_decide_is_counted_and_told_once(
     file: Path, caplog: pytest.LogCaptureFixture
 ) -> None:

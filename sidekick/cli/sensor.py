@@ -39,9 +39,9 @@ def command(
 
     While the hub is away they are kept on disk. A changed rule file is read again by itself.
     """
-    from sidekick.errors import SensorUnavailable
+    from sidekick.errors import ConfigError, SensorUnavailable
     from sidekick.sensor.sensor import Exit
-    from sidekick.sensor.supervisor import UNAVAILABLE
+    from sidekick.sensor.supervisor import MISCONFIGURED, UNAVAILABLE
     from sidekick.sensor_process import SensorOptions, SensorProcess
 
     overrides = {} if state is None else {"state_dir": str(state)}
@@ -51,6 +51,12 @@ def command(
     except SensorUnavailable as error:
         click.echo(f"Error: {error}", err=True)
         return UNAVAILABLE
+    except ConfigError as error:
+        if not supervised:
+            raise
+        for fault in error.faults:
+            click.echo(f"Error: {fault}", err=True)
+        return MISCONFIGURED
     except Exit as error:
         click.echo(f"Error: {error}", err=True)
         return 1

@@ -15,6 +15,7 @@ from collections.abc import Callable, Sequence
 import msgspec
 
 from sidekick import metrics
+from sidekick.errors import ConfigError
 from sidekick.sensor.status import Status, decode
 
 log = logging.getLogger(__name__)
@@ -24,6 +25,9 @@ SOCKET = "sensor.sock"
 
 UNAVAILABLE = 3
 """The exit code of a sensor that this machine does not allow: it is not started again."""
+
+MISCONFIGURED = 4
+"""The exit code of a sensor whose rules or settings have faults; it has told them."""
 
 _SILENT_SECS = 20.0
 _STOP_SECS = 5.0
@@ -48,6 +52,7 @@ class Supervisor:
         self._silent_secs = silent_secs
         self._first_pause = first_pause
         self._process: asyncio.subprocess.Process | None = None
+        self._heard = False
 
     def reload(self) -> None:
         """Let it read its configuration again."""
@@ -56,7 +61,11 @@ class Supervisor:
             process.send_signal(signal.SIGHUP)
 
     async def run(self) -> None:
-        """Returns if the sensor is not possible here."""
+        """Returns if the sensor is not possible here.
+
+        Raises ConfigError if it cannot even start with its configuration. One that did start goes
+        on being started: whoever spoilt a file meanwhile may mend it.
+        """
         loop = asyncio.get_running_loop()
         pause = self._first_pause
         while True:
@@ -65,6 +74,8 @@ class Supervisor:
             if code == UNAVAILABLE:
                 log.warning("no sensor on this machine; the hub runs without it")
                 return
+            if code == MISCONFIGURED and not self._heard:
+                raise ConfigError(["the sensor does not start: mend the faults named above"])
             if loop.time() - began > _STEADY_SECS:
                 pause = self._first_pause
             about = {"code": code, "again_in_secs": pause}
@@ -97,6 +108,7 @@ class Supervisor:
                 return
             if not line:
                 return
+            self._heard = True
             metrics.sensor_up.set(1)
             with contextlib.suppress(msgspec.DecodeError):
                 self._on_status(decode(line))

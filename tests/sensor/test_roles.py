@@ -6,6 +6,7 @@ import os
 import signal
 import socket
 import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -65,6 +66,16 @@ def test_a_read_of_the_shadow_file_is_falcos_alert(state: Path) -> None:
     assert fields["user.name"] == "root"
     assert fields["evt.type"] in ("open", "openat")
     assert found["time"].endswith("Z")
+
+
+def test_rules_with_a_fault_stop_the_start(state: Path) -> None:
+    rules = state / "rules.yaml"
+    rules.write_text(rule("marked", "evt.type = openat and proc.nam = cat"))
+    command = [sys.executable, "-m", "sidekick", *json_run(state, rules), "--state", str(state)]
+    ended = subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)
+    assert ended.returncode == 1
+    assert 'nonexistent field "proc.nam"; did you mean "proc.name"?' in ended.stderr
+    assert "the sensor does not start: mend the faults named above" in ended.stderr
 
 
 def test_changed_rules_are_taken_over_and_broken_ones_are_not(state: Path) -> None:

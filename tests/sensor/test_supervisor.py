@@ -6,8 +6,9 @@ import sys
 import pytest
 
 from sidekick import metrics
+from sidekick.errors import ConfigError
 from sidekick.sensor.status import Status
-from sidekick.sensor.supervisor import UNAVAILABLE, StatusMetrics, Supervisor
+from sidekick.sensor.supervisor import MISCONFIGURED, UNAVAILABLE, StatusMetrics, Supervisor
 
 TELLS = "import sys,time\nprint('{\"events\": 5}', flush=True)\n"
 
@@ -47,6 +48,23 @@ async def test_a_sensor_that_ends_is_started_again() -> None:
 async def test_a_machine_that_allows_none_is_asked_once() -> None:
     supervisor = Supervisor(python(f"raise SystemExit({UNAVAILABLE})"), print)
     await asyncio.wait_for(supervisor.run(), 10)
+
+
+async def test_faults_of_the_configuration_end_a_start() -> None:
+    supervisor = Supervisor(python(f"raise SystemExit({MISCONFIGURED})"), print)
+    with pytest.raises(ConfigError, match="does not start"):
+        await asyncio.wait_for(supervisor.run(), 10)
+
+
+async def test_faults_that_come_later_do_not_end_a_hub() -> None:
+    heard: asyncio.Queue[Status] = asyncio.Queue()
+    code = TELLS + f"raise SystemExit({MISCONFIGURED})"
+    supervisor = Supervisor(python(code), heard.put_nowait, first_pause=0.01)
+    task = asyncio.create_task(supervisor.run())
+    for _ in range(3):
+        await asyncio.wait_for(heard.get(), 10)
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
 
 
 async def test_a_sensor_that_falls_silent_is_killed_and_started_again() -> None:

@@ -100,9 +100,6 @@ def load_rules(section: RulesConfig, choices: Sequence[Choice] = ()) -> RuleSet:
     from sidekick.rules.select import select
 
     rules = load_configured(section)
-    if not rules.results:
-        where = ", ".join(map(str, section.files))
-        raise click.ClickException(f"there is no rule file (*.yaml, *.yml) in {where}")
     if rules.ok:
         for sentence in select(rules, [*choices, *section.choices]):
             click.echo(f"Warning: {sentence}", err=True)
