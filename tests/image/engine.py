@@ -16,7 +16,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from tests.servers import places
-from tests.servers.process import NotStarted, running
+from tests.servers.process import NotStarted, running, unmount_below
 
 ROOT = Path(__file__).parents[2]
 IMAGE = "sidekick:tests"
@@ -93,5 +93,5 @@ def engine() -> Iterator[Engine]:
             yield found
             process.terminate()
             process.wait(30)
-            for left in place.glob("exec/netns/*"):  # the engine forgets it
-                subprocess.run(["umount", left], check=False)
+            unmount_below(place)
+            unmount_below(data)

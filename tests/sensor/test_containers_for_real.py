@@ -17,6 +17,7 @@ from tests.ebpf.kernel import need_kernel
 from tests.rules.loading import OFFICIAL, needs_official_files
 from tests.sensor.images import layer
 from tests.sensor.kernel import Running, running
+from tests.servers.process import unmount_below
 
 _UP_SECS = 60
 IMAGE = "shop/web:1.2"
@@ -84,8 +85,7 @@ def _daemon(folder: Path, docker: Docker) -> Iterator[None]:
     finally:
         daemon.terminate()
         daemon.wait(_UP_SECS)
-        for left in folder.glob("exec/netns/*"):  # mounts that the daemon leaves behind
-            subprocess.run(["umount", left], check=True)
+        unmount_below(folder)
 
 
 @pytest.fixture

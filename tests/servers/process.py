@@ -78,3 +78,12 @@ def answers(port: int) -> bool:
     with socket.socket() as one:
         one.settimeout(1)
         return one.connect_ex(("127.0.0.1", port)) == 0
+
+
+def unmount_below(folder: Path) -> None:
+    """Unmount what a container engine left mounted in its folders, the innermost first."""
+    lines = Path("/proc/self/mountinfo").read_text().splitlines()
+    mounted = [Path(line.split()[4]) for line in lines]
+    for place in reversed(mounted):
+        if place.is_relative_to(folder):
+            subprocess.run(["umount", place], check=True)
