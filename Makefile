@@ -1,4 +1,4 @@
-.PHONY: run test nightly check ebpf bench bench-peer docs site lock venv clean
+.PHONY: run test nightly check ebpf bench bench-peer bench-sensor docs site lock venv clean
 
 BIN := .venv/bin
 
@@ -24,6 +24,9 @@ bench: venv  ## our own benchmarks
 
 bench-peer: venv  ## the load and faults of the peer harness, ours beside falcosidekick's
 	@$(BIN)/python -m bench.peer $(ARGS)
+
+bench-sensor: venv  ## what the sensor costs and what load it bears, beside Falco's figures (as root)
+	@$(BIN)/python -m bench.sensor $(ARGS)
 
 ebpf:  ## rebuild the sensor's programs (needs clang, llvm, libbpf-dev)
 	@$(MAKE) -C sidekick/ebpf

@@ -1,0 +1,1 @@
+"""What the sensor costs the machine that it watches, and what load it bears."""
