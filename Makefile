@@ -31,8 +31,9 @@ bench-sensor: venv  ## what the sensor costs and what load it bears, beside Falc
 ebpf:  ## rebuild the sensor's programs (needs clang, llvm, libbpf-dev)
 	@$(MAKE) -C sidekick/ebpf
 
-docs: venv  ## regenerate what is generated: configuration reference, JSON schema, table of rules
+docs: venv  ## regenerate what is generated: configuration reference, JSON schema, pages of sinks, table of rules
 	@$(BIN)/python -m sidekick.settings.reference
+	@$(BIN)/python -m tools.sink_pages
 	@$(BIN)/python -m sidekick.rule_table
 
 site:  ## the documentation as a site, in build/site

@@ -18,7 +18,7 @@ from sidekick.settings.schema import installed
 from sidekick.sinks import LaneConfig, sink_types
 
 ROOT = Path(__file__).parents[1]
-DOCUMENTS = sorted([ROOT / "README.md", ROOT / "CHANGELOG.md", *(ROOT / "docs").glob("*.md")])
+DOCUMENTS = sorted([ROOT / "README.md", ROOT / "CHANGELOG.md", *(ROOT / "docs").rglob("*.md")])
 ENVIRONMENT = dict.fromkeys(
     ("FALCO_TOKEN", "ADMIN_TOKEN", "SLACK_TOKEN", "ELASTIC_API_KEY"), "a-text-of-some-length"
 ) | {"SLACK_WEBHOOK_URL": "https://hooks.slack.com/services/T0/B0/x"}
@@ -67,15 +67,26 @@ def test_the_example_tells_which_variables_it_lacks() -> None:
     assert all(any(name in fault for fault in raised.value.faults) for name in ENVIRONMENT)
 
 
-@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
+def name_of(document: Path) -> str:
+    """As a test's id."""
+    return str(document.relative_to(ROOT))
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=name_of)
 def test_links_lead_somewhere(document: Path) -> None:
-    text = document.read_text()
-    headings = {_anchor(line) for line in re.findall(r"^#+ (.*)$", text, re.MULTILINE)}
-    for target in re.findall(r"\]\(([^)\s]+)\)", text):
-        if target.startswith("#"):
-            assert target[1:] in headings, target
-        elif "://" not in target:
-            assert (document.parent / target.partition("#")[0]).exists(), target
+    for target in re.findall(r"\]\(([^)\s]+)\)", document.read_text()):
+        if "://" in target:
+            continue
+        path, _, anchor = target.partition("#")
+        there = document.parent / path if path else document
+        assert there.exists(), target
+        assert not anchor or anchor in headings(there), target
+
+
+def headings(document: Path) -> set[str]:
+    """The anchors of a document."""
+    found = re.findall(r"^#+ (.*)$", document.read_text(), re.MULTILINE)
+    return {_anchor(line) for line in found}
 
 
 def _anchor(heading: str) -> str:
@@ -85,7 +96,7 @@ def _anchor(heading: str) -> str:
 def blocks(language: str) -> list[object]:
     """The fenced blocks of that language in all documents."""
     return [
-        pytest.param(text, id=f"{document.name}-{number}")
+        pytest.param(text, id=f"{name_of(document)}-{number}")
         for document in DOCUMENTS
         for number, text in enumerate(
             re.findall(

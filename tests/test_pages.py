@@ -15,7 +15,7 @@ import yaml
 
 from sidekick.__main__ import cli
 from tests.helm.chart import one, render
-from tests.test_docs import DOCUMENTS, ROOT
+from tests.test_docs import DOCUMENTS, ROOT, name_of
 
 _BLOCK = re.compile(r"^```sh\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
@@ -50,7 +50,7 @@ def parse(words: list[str]) -> None:
     command.make_context("sidekick", words, parent=context)
 
 
-@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
+@pytest.mark.parametrize("document", DOCUMENTS, ids=name_of)
 def test_every_command_is_one_that_there_is(document: Path) -> None:
     text = document.read_text()
     for words in typed(text):
@@ -94,11 +94,14 @@ def test_the_site_has_every_page_and_no_broken_link(tmp_path: Path) -> None:
     done = subprocess.run(command, capture_output=True, text=True, timeout=280, check=False)
 
     assert done.returncode == 0, done.stdout + done.stderr
-    for document in (ROOT / "docs").glob("*.md"):
-        place = "" if document.stem == "index" else document.stem
-        assert (tmp_path / "site" / place / "index.html").exists(), document
-    navigation = yaml.safe_load((ROOT / "mkdocs.yml").read_text())["nav"]
-    for document in (ROOT / "docs").glob("*.md"):
-        assert f"'{document.name}'" in str(navigation), (
-            f"{document.name} is not in mkdocs.yml's nav"
-        )
+    for document in (ROOT / "docs").rglob("*.md"):
+        place = document.relative_to(ROOT / "docs").with_suffix("")
+        page = place.parent if place.name == "index" else place
+        assert (tmp_path / "site" / page / "index.html").exists(), document
+
+
+def test_every_page_is_in_the_navigation() -> None:
+    navigation = str(yaml.safe_load((ROOT / "mkdocs.yml").read_text())["nav"])
+    for document in (ROOT / "docs").rglob("*.md"):
+        name = document.relative_to(ROOT / "docs")
+        assert f"'{name}'" in navigation, f"{name} is not in mkdocs.yml's nav"

@@ -180,22 +180,29 @@ def _document() -> Iterator[str]:
             plain.append((name, type_text(info), _default(info), about))
             continue
         yield f"### `{name}`\n"
-        yield f"{about} {_doc(inner)}\n"
+        yield f"{about} {sentence(inner)}\n"
         yield from _table(settings_of(inner, f"{name}{suffix}."))
     yield "### Keys of their own\n"
     yield from _table(iter(plain))
-    for key, by_type in installed().items():
-        yield f"## `{key}`\n"
-        yield " ".join(texts[key].split()) + "\n"
-        for name, section in by_type.items():
-            yield f"### {key[:-1].capitalize()} type `{name}`\n"
-            yield f"{_doc(section)}\n"
-            yield from _table(row for row in settings_of(section) if row[0] != "type")
-            yield from _lane_defaults(section)
-            yield f"```yaml\n{getattr(section, 'example', '').strip()}\n```\n"
-    yield "## `lane` of a sink\n"
-    yield f"{_doc(LaneConfig)}\n"
+    yield f"## `sources`\n\n{' '.join(texts['sources'].split())}\n"
+    for name, section in installed()["sources"].items():
+        yield f"### Source type `{name}`\n\n{sentence(section)}\n"
+        yield from settings_and_example(section)
+    yield f"## `sinks`\n\n{' '.join(texts['sinks'].split())}\n"
+    yield "Each type has a page: what it sends, how its failures are treated, every setting.\n"
+    yield "| type | what it is |\n|---|---|"
+    for name, section in installed()["sinks"].items():
+        yield f"| [`{name}`](sinks/{name}.md) | {sentence(section)} |"
+    yield "\n## `lane` of a sink\n"
+    yield f"{sentence(LaneConfig)}\n"
     yield from _table(settings_of(LaneConfig, "lane."))
+
+
+def settings_and_example(section: type[BaseModel]) -> Iterator[str]:
+    """Markdown of every key of a source or sink, of its lane's defaults, and of its example."""
+    yield from _table(row for row in settings_of(section) if row[0] != "type")
+    yield from _lane_defaults(section)
+    yield f"```yaml\n{getattr(section, 'example', '').strip()}\n```\n"
 
 
 def _lane_defaults(section: type[BaseModel]) -> Iterator[str]:
@@ -210,11 +217,13 @@ def _lane_defaults(section: type[BaseModel]) -> Iterator[str]:
     yield f"Its lane: {', '.join(differ) or 'the general defaults'}.\n"
 
 
-def _doc(section: type[BaseModel]) -> str:
+def sentence(section: type[BaseModel]) -> str:
+    """What a section class says of itself, on one line."""
     return " ".join((section.__doc__ or "").split())
 
 
 def _table(rows: Iterator[tuple[str, str, str, str]]) -> Iterator[str]:
+    """Markdown of rows that ``settings_of`` gives."""
     lines = [
         f"| `{path}` | {kind} | {default} | {about.replace('|', chr(92) + '|')} |"
         for path, kind, default, about in rows
