@@ -142,7 +142,11 @@ class App:
         listen = self.settings.listen
         try:
             async with serve(
-                listen, self.hub, ready=self.hub.problems, expose=exposition(metrics.REGISTRY)
+                listen,
+                self.hub,
+                ready=self.hub.problems,
+                expose=exposition(metrics.REGISTRY),
+                heard=self.hub.heard,
             ):
                 print(
                     _banner(self.settings, self._sensor is not None),
@@ -169,7 +173,8 @@ class App:
             return
         path = self.settings.state_dir / SOCKET
         local = ListenConfig(body_limit=_SENSOR_BODY)
-        async with serve(local, self.hub, ready=self.hub.problems, path=path):
+        hub = self.hub
+        async with serve(local, hub, ready=hub.problems, heard=hub.heard, path=path):
             watching = asyncio.create_task(self._sensor.run(), name="sensor")
             watching.add_done_callback(self._sensor_ended)
             try:

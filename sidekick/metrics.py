@@ -44,8 +44,15 @@ namespace_alerts = Counter(
 )
 node_seen = Gauge(
     "sidekick_node_last_seen_timestamp_seconds",
-    "When a node (its hostname) last sent an alert or a heartbeat: Falco's metrics snapshot.",
+    "When a node (its hostname) last sent an alert or a heartbeat: a sensor's, or Falco's metrics "
+    "snapshot.",
     ["node", "kind"],
+    registry=REGISTRY,
+)
+node_interval = Gauge(
+    "sidekick_node_heartbeat_interval_seconds",
+    "How often a node's sensor says that it sends a heartbeat.",
+    ["node"],
     registry=REGISTRY,
 )
 audit_events = Counter(
@@ -213,6 +220,21 @@ sensor_missed = Counter(
 sensor_starts = Counter(
     "sidekick_sensor_starts", "Starts of the sensor's process.", registry=REGISTRY
 )
+sensor_outbox = Gauge(
+    "sidekick_sensor_outbox_bytes",
+    "Alerts on the sensor's disk that wait for the hub.",
+    registry=REGISTRY,
+)
+
+SENSOR_REGISTRY = CollectorRegistry()
+"""Of a sensor that runs alone: the hub's metrics would all be zero there."""
+
+ProcessCollector(registry=SENSOR_REGISTRY)
+for _metric in (
+    *(sensor_up, sensor_starts, sensor_events, sensor_alerts, sensor_drops),
+    *(sensor_processes, sensor_missed, sensor_outbox, faults),
+):
+    SENSOR_REGISTRY.register(_metric)
 
 
 class Bounded:

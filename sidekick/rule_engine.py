@@ -19,8 +19,11 @@ from sidekick.rules.select import select
 log = logging.getLogger(__name__)
 
 
-def build_engine(config: RulesConfig, files: Sequence[Path] = ()) -> Engine:
-    """The rules of ``rule_paths``; raises ConfigError that names all faults of the files."""
+def build_engine(config: RulesConfig, files: Sequence[Path] = (), hostname: str = "") -> Engine:
+    """The rules of ``rule_paths``; raises ConfigError that names all faults of the files.
+
+    ``hostname``: in place of the machine's own.
+    """
     try:
         rules = load_configured(config, files)
     except OSError as fault:
@@ -29,7 +32,7 @@ def build_engine(config: RulesConfig, files: Sequence[Path] = ()) -> Engine:
         raise ConfigError([found.describe(rules.contents) for found in rules.errors])
     for sentence in select(rules, config.choices):
         log.warning(f"rules.select: {sentence}")
-    settings = config.engine_config(socket.gethostname())
+    settings = config.engine_config(hostname or socket.gethostname())
     try:
         return Engine(rules, settings, on_failure=_Failures())
     except OutputError as fault:

@@ -8,12 +8,16 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+import time
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from sidekick import logs
+from prometheus_client import disable_created_metrics
+
+from sidekick import logs, metrics
 from sidekick.rule_engine import build_engine
 from sidekick.rule_files import rule_paths
 from sidekick.rules.engine import Engine
@@ -22,8 +26,9 @@ from sidekick.sensor.outbox import Outbox
 from sidekick.sensor.sender import Sender
 from sidekick.sensor.sensor import Sensor
 from sidekick.sensor.status import Status, encode
-from sidekick.sensor.supervisor import SOCKET
+from sidekick.sensor.supervisor import SILENT_SECS, SOCKET, StatusMetrics
 from sidekick.settings import Settings, load
+from sidekick.web.pages import serving_pages
 
 log = logging.getLogger(__name__)
 
@@ -58,6 +63,8 @@ class SensorProcess:
         self.settings = self._settings()
         token = self.settings.sensor.token
         target = options.target or f"unix:{self.settings.state_dir / SOCKET}"
+        self._count = StatusMetrics()
+        self._ticked = 0.0
         self._client = HubClient(target, token.get_secret_value() if token else "", options.ca)
 
     def run(self) -> None:
@@ -65,41 +72,54 @@ class SensorProcess:
         logs.set_up(self.settings.logging)
         config = self.settings.sensor
         sender = Sender(self._client, Outbox(self.settings.state_dir / _OUTBOX, config.outbox))
-        tell = _tell_supervisor if self._options.supervised else _tell_nobody
-        sensor = Sensor(config, self._engine, sender, tell, self._options.excluded)
-        with self._driven(sensor):
-            try:
-                sensor.run(attached=self._attached)
-            finally:
-                sender.stop(_STOP_SECS)
+        sensor = Sensor(config, self._engine, sender, self._tell, self._options.excluded)
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, lambda *_: sensor.stop())
+        signal.signal(signal.SIGHUP, lambda *_: sensor.reload())
+        with ExitStack() as stack:
+            stack.callback(sender.stop, _STOP_SECS)
+            sensor.run(attached=lambda: self._attached(sensor, stack))
 
     def _settings(self) -> Settings:
         return load(self._options.config, self._environ, self._options.overrides)
 
     def _engine(self) -> Engine:
         self.settings = self._settings()
-        return build_engine(self.settings.rules, self._options.rules)
+        return build_engine(self.settings.rules, self._options.rules, self.settings.sensor.node)
 
-    def _attached(self) -> None:
-        log.info("the sensor watches", extra={"to": self._client.target})
-
-    @contextlib.contextmanager
-    def _driven(self, sensor: Sensor) -> Iterator[None]:
-        """Signals, the end of standard input and changed rule files drive it."""
-        for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, lambda *_: sensor.stop())
-        signal.signal(signal.SIGHUP, lambda *_: sensor.reload())
+    def _attached(self, sensor: Sensor, stack: ExitStack) -> None:
+        """Start what goes on beside it, in threads that have no more rights than it has now."""
         done = threading.Event()
+        stack.callback(done.set)
+        threading.Thread(target=self._look, args=(sensor, done), daemon=True).start()
+        listen = self.settings.sensor.listen
         if self._options.supervised:
             threading.Thread(target=_until_input_ends, args=(sensor,), daemon=True).start()
-        threading.Thread(target=self._look, args=(sensor, done), daemon=True).start()
-        try:
-            yield
-        finally:
-            done.set()
+        else:
+            disable_created_metrics()  # type: ignore[no-untyped-call]
+            metrics.sensor_starts.inc()
+            metrics.sensor_up.set(1)
+            if listen is not None:
+                self._ticked = time.monotonic()
+                port = stack.enter_context(serving_pages(listen, self._problems))
+                log.info("metrics and probes", extra={"address": listen.address, "port": port})
+        log.info("the sensor watches", extra={"to": self._client.target})
+
+    def _tell(self, status: Status) -> None:
+        """Once a second: to whoever started it, else to its own metrics."""
+        self._ticked = time.monotonic()
+        if self._options.supervised:
+            sys.stdout.buffer.write(encode(status) + b"\n")
+            sys.stdout.buffer.flush()
+        else:
+            self._count(status)
+
+    def _problems(self) -> Sequence[str]:
+        silent = time.monotonic() - self._ticked
+        return [f"it has not moved for {silent:.0f} s"] if silent > SILENT_SECS else []
 
     def _look(self, sensor: Sensor, done: threading.Event) -> None:
-        """Reload when a rule file is another one."""
+        """Reload when the configuration or a rule file is another one."""
         before = self._stamps()
         while not done.wait(_LOOK_SECS):
             if (now := self._stamps()) != before:
@@ -109,7 +129,8 @@ class SensorProcess:
     def _stamps(self) -> list[tuple[str, int, int, int]]:
         found = []
         with contextlib.suppress(OSError):
-            for file in rule_paths(self.settings.rules, self._options.rules):
+            own = (self._options.config,) if self._options.config else ()
+            for file in (*own, *rule_paths(self.settings.rules, self._options.rules)):
                 about = file.stat()
                 found.append((str(file), about.st_ino, about.st_mtime_ns, about.st_size))
         return found
@@ -119,12 +140,3 @@ def _until_input_ends(sensor: Sensor) -> None:
     while os.read(0, 64):
         pass
     sensor.stop()
-
-
-def _tell_supervisor(status: Status) -> None:
-    sys.stdout.buffer.write(encode(status) + b"\n")
-    sys.stdout.buffer.flush()
-
-
-def _tell_nobody(status: Status) -> None:
-    pass

@@ -14,7 +14,7 @@ import sidekick
 
 ROOT = Path(sidekick.__file__).parent
 EVERYTHING = {"*"}
-DATA = {"model", "errors", "section", "document", "rfc3339"}
+DATA = {"model", "errors", "section", "document", "rfc3339", "heartbeat"}
 
 MAY_IMPORT: dict[str, set[str]] = {
     "acts": {"errors"},
@@ -23,6 +23,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "section": set(),
     "document": {"model"},
     "rfc3339": set(),
+    "heartbeat": set(),
     "metrics": set(),
     "logs": {"section"},
     "kafka": DATA | {"sinks"},
@@ -39,7 +40,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "sources": DATA | {"audit", "kafka", "listener", "metrics", "sinks"},
     "listener": DATA,
     "ebpf": {"errors"},
-    "sensor": DATA | {"ebpf", "rules", "metrics"},
+    "sensor": DATA | {"ebpf", "listener", "metrics", "rules"},
     "hub": DATA | {"rules", "pipeline", "sinks", "sources", "metrics"},
     "web": DATA | {"hub", "listener", "metrics", "sources"},
     "settings": EVERYTHING,

@@ -73,13 +73,20 @@ def api_options(function: F) -> F:
 
 
 def sensor_options(function: F) -> F:
-    """Give the command ``config``, ``state`` and ``rules``."""
+    """Give the command ``config``, ``state``, ``node`` and ``rules``."""
     for option in (
         click.option(
             "--rules",
             type=click.Path(path_type=Path, exists=True),
             multiple=True,
             help="A rule file or a folder of them, in place of the configured ones; repeatable.",
+        ),
+        click.option(
+            "--node",
+            envvar=["NODE_NAME", "FALCO_HOSTNAME"],
+            default="",
+            help="Name of this machine in alerts, else NODE_NAME of the environment or the host"
+            " name.",
         ),
         click.option(
             "--state",
@@ -95,3 +102,9 @@ def sensor_options(function: F) -> F:
     ):
         function = option(function)
     return function
+
+
+def sensor_overrides(state: Path | None, node: str) -> dict[str, Any]:
+    """What ``--state`` and ``--node`` say, as settings."""
+    found = {} if state is None else {"state_dir": str(state)}
+    return found | ({"sensor.node": node} if node else {})

@@ -10,14 +10,14 @@ from typing import Any
 
 import click
 
-from sidekick.cli._options import sensor_options
+from sidekick.cli._options import sensor_options, sensor_overrides
 
 
 @click.command()
 @click.option("--json", "as_json", is_flag=True, help="Print each alert as Falco's JSON, a line.")
 @sensor_options
 def command(
-    as_json: bool, config: Path | None, state: Path | None, rules: tuple[Path, ...]
+    as_json: bool, config: Path | None, state: Path | None, node: str, rules: tuple[Path, ...]
 ) -> None:
     """Watch this machine and deliver alerts to the configured sinks.
 
@@ -28,10 +28,10 @@ def command(
 
     from sidekick.app import App
 
-    overrides: dict[str, Any] = {} if state is None else {"state_dir": str(state)}
+    overrides = sensor_overrides(state, node)
     sensor = [sys.executable, "-m", "sidekick", "sensor", "--supervised"]
-    for option, value in (("-c", config), ("--state", state)):
-        sensor += [option, str(value)] if value is not None else []
+    for option, value in (("-c", config), ("--state", state), ("--node", node)):
+        sensor += [option, str(value)] if value else []
     for file in rules:
         sensor += ["--rules", str(file)]
     sensor += ["--exclude", str(os.getpid())]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from sidekick import metrics
+from sidekick.heartbeat import Heartbeat
 from sidekick.model import Alert, Assessment, Priority
 
 RULES_LIMIT = 500
@@ -29,6 +30,7 @@ class AlertCounts:
         self._by_kind: dict[str, Any] = {}
         self._by_namespace: dict[tuple[Any, Priority], Any] = {}
         self._seen_ns: dict[tuple[str, bool], int] = {}
+        self._intervals: dict[str, float] = {}
 
     def add(self, alert: Alert, assessment: Assessment, now_ns: int) -> None:
         """Count one; a digest is none of a node's alerts, it only tells of them."""
@@ -47,8 +49,17 @@ class AlertCounts:
         if alert.hostname and kind != "digest":
             self._seen_ns[self._node(alert.hostname), alert.rule == _HEARTBEAT] = now_ns
 
+    def heard(self, heartbeat: Heartbeat, now_ns: int) -> None:
+        """A sensor of ours is there."""
+        node = self._node(heartbeat.node)
+        self._seen_ns[node, True] = now_ns
+        self._intervals[node] = heartbeat.interval_secs
+
     def set_gauges(self) -> None:
         """Bring the times of the nodes into the metrics."""
+        for node, seconds in self._intervals.items():
+            metrics.node_interval.labels(node).set(seconds)
+        self._intervals.clear()
         for (node, is_heartbeat), seen_ns in self._seen_ns.items():
             kind = "heartbeat" if is_heartbeat else "alert"
             metrics.node_seen.labels(node, kind).set(seen_ns / 1e9)

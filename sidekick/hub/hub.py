@@ -10,6 +10,7 @@ from pathlib import Path
 
 from sidekick import document, metrics
 from sidekick.errors import Shed
+from sidekick.heartbeat import Heartbeat
 from sidekick.hub.archive import Archive
 from sidekick.hub.config import LogConfig
 from sidekick.hub.counts import AlertCounts
@@ -172,6 +173,10 @@ class Hub:
             ),
         ]
         self._writer.also(statements)
+
+    def heard(self, heartbeat: Heartbeat) -> None:
+        """A node's sensor is there, whether or not it has alerts."""
+        self._counts.heard(heartbeat, time.time_ns())
 
     def problems(self) -> list[str]:
         """Why the hub is not ready; empty when it is."""

@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Field
 
+from sidekick.listener.config import ListenerConfig
 from sidekick.model import Priority
 from sidekick.section import Duration, Secret, Section, Size
 
@@ -57,11 +58,28 @@ class ContainersConfig(Section):
     """Where the host's root directory is seen, if the sensor runs in a container."""
 
 
+class PagesConfig(ListenerConfig):
+    """Where `sidekick sensor` answers `/metrics`, `/healthz` and `/readyz`."""
+
+    address: str = "127.0.0.1"
+    """Address to listen on; `::` for IPv6."""
+    port: int = Field(2803, ge=0, le=65535)
+    """Port to listen on; 0 takes a free one."""
+    max_connections: int = Field(64, ge=1)
+    """Connections at once; one more takes the place of an idle one, or is answered 503."""
+
+
 class SensorConfig(Section):
     """The sensor: what the kernel tells, and what is made of it."""
 
     enabled: bool = True
     """Does `sidekick run` start it?"""
+    node: str = Field("", max_length=253)
+    """Name of the machine in alerts, heartbeats and as `evt.hostname`; its host name if empty. The
+    option `--node` and the variable NODE_NAME go over it."""
+    listen: PagesConfig | None = None
+    """Answer `/metrics` and probes (`sidekick sensor` alone: those of `sidekick run` are the
+    hub's); `--metrics` as well."""
     buffer: Size = Field(8 * 1024**2, ge=4096)
     """Memory for events between kernel and sensor; rounded up to a power of two."""
     process_buffer: Size = Field(4 * 1024**2, ge=4096)

@@ -1,4 +1,4 @@
-"""Sends lines of alerts to a hub: by HTTP, to an address or a unix socket."""
+"""Sends lines of alerts and heartbeats to a hub: by HTTP, to an address or a unix socket."""
 
 from __future__ import annotations
 
@@ -8,11 +8,14 @@ import ssl
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from sidekick import heartbeat
 from sidekick.errors import ConfigError
+from sidekick.heartbeat import Heartbeat
 
 _PATH = "/v1/alerts"
 _TIMEOUT_SECS = 30.0
-_HEADERS = {"Content-Type": "application/x-ndjson", "User-Agent": "sidekick-sensor"}
+_HEADERS = {"User-Agent": "sidekick-sensor"}
+_LINES, _JSON = "application/x-ndjson", "application/json"
 
 
 class HubAway(Exception):
@@ -42,15 +45,23 @@ class HubClient:
 
     def send(self, lines: bytes) -> None:
         """All are with the hub, durably; raises HubAway."""
+        self._post(_PATH, lines, _LINES)
+
+    def beat(self, beat: Heartbeat) -> None:
+        """The hub knows that we are there; raises HubAway."""
+        self._post(heartbeat.PATH, heartbeat.encode(beat), _JSON)
+
+    def _post(self, path: str, body: bytes, content_type: str) -> None:
+        headers = self._headers | {"Content-Type": content_type}
         try:
-            self._connection.request("POST", self._prefix + _PATH, lines, self._headers)
+            self._connection.request("POST", self._prefix + path, body, headers)
             answer = self._connection.getresponse()
-            body = answer.read()
+            said = answer.read()
         except (OSError, http.client.HTTPException) as error:
             self._connection.close()
             raise HubAway(f"{self.target}: {error or type(error).__name__}") from error
         if answer.status != 200:
-            text = body[:200].decode("utf-8", "replace").strip()
+            text = said[:200].decode("utf-8", "replace").strip()
             raise HubAway(f"{self.target}: it answered {answer.status} {text}")
 
     def close(self) -> None:

@@ -5,9 +5,11 @@ from __future__ import annotations
 import logging
 import threading
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Protocol
 
+from sidekick.heartbeat import Heartbeat
 from sidekick.model import Alert
 from sidekick.rules.line import json_line
 from sidekick.sensor.hub_client import HubAway
@@ -28,6 +30,10 @@ class Hub(Protocol):
         """All are with the hub, durably; raises HubAway."""
         ...
 
+    def beat(self, beat: Heartbeat) -> None:
+        """The hub knows that we are there; raises HubAway."""
+        ...
+
 
 class Sender:
     """A thread of its own. ``put`` never waits; what nobody can keep is counted in ``dropped``."""
@@ -36,9 +42,11 @@ class Sender:
         self._hub = hub
         self._outbox = outbox
         self._waiting: deque[Alert] = deque()
+        self._beat: Heartbeat | None = None
         self._something = threading.Event()
         self._ending = threading.Event()
         self._pause = _FIRST_PAUSE
+        self._away = False
         self._thread = threading.Thread(target=self._run, name="sender", daemon=True)
         self._dropped = 0
         self.sent = 0
@@ -47,6 +55,11 @@ class Sender:
     def dropped(self) -> int:
         """Alerts that are lost."""
         return self._dropped + self._outbox.dropped
+
+    @property
+    def waiting_bytes(self) -> int:
+        """What is on disk for the hub."""
+        return self._outbox.size
 
     def start(self) -> None:
         """From now on alerts are sent, those first that waited on disk."""
@@ -62,6 +75,11 @@ class Sender:
         self._waiting.extend(alerts)
         self._something.set()
 
+    def beat(self, beat: Heartbeat) -> None:
+        """Tell the hub that the sensor watches; one that cannot be told now is not told later."""
+        self._beat = beat
+        self._something.set()
+
     def stop(self, seconds: float) -> None:
         """Send or write down what is left, within a time."""
         self._ending.set()
@@ -73,10 +91,16 @@ class Sender:
         while not (self._ending.is_set() and not self._waiting):
             self._something.wait()
             self._something.clear()
+            self._send_beat()
             while lines := self._take():
                 self._deliver(lines)
             if self._outbox and not self._ending.is_set():
                 self._flush()
+
+    def _send_beat(self) -> None:
+        beat, self._beat = self._beat, None
+        if beat is not None and not self._ending.is_set():
+            self._try(partial(self._hub.beat, beat))
 
     def _take(self) -> list[bytes]:
         count = min(len(self._waiting), _BATCH_ALERTS)
@@ -84,7 +108,8 @@ class Sender:
 
     def _deliver(self, lines: list[bytes]) -> None:
         """Straight to the hub; behind those that wait on disk, if some do."""
-        if not self._outbox and self._try(b"".join(line + b"\n" for line in lines)):
+        text = b"".join(line + b"\n" for line in lines)
+        if not self._outbox and self._try(partial(self._hub.send, text)):
             self.sent += len(lines)
             return
         try:
@@ -97,7 +122,7 @@ class Sender:
         """Bring what waits on disk to the hub, as far as it takes it."""
         while not self._ending.is_set() and (found := self._outbox.oldest()):
             path, content = found
-            if self._try(content):
+            if self._try(partial(self._hub.send, content)):
                 self._outbox.remove(path)
                 self.sent += content.count(b"\n")
                 continue
@@ -108,14 +133,16 @@ class Sender:
         if self._outbox:
             self._something.set()
 
-    def _try(self, content: bytes) -> bool:
+    def _try(self, send: Callable[[], None]) -> bool:
         try:
-            self._hub.send(content)
+            send()
         except HubAway as error:
-            if self._pause == _FIRST_PAUSE:
+            if not self._away:
                 log.warning("the hub is away; alerts wait on disk", extra={"why": str(error)})
+            self._away = True
             return False
-        if self._pause != _FIRST_PAUSE:
+        if self._away:
             log.info("the hub is back")
+        self._away = False
         self._pause = _FIRST_PAUSE
         return True

@@ -19,6 +19,7 @@ from pathlib import Path
 from sidekick.ebpf.libbpf import BpfError
 from sidekick.ebpf.probe import WAKE_SECS, Probe, ProbeConfig, open_probe
 from sidekick.errors import ConfigError
+from sidekick.heartbeat import INTERVAL_SECS, Heartbeat
 from sidekick.rules.engine import Engine
 from sidekick.sensor import privileges, procfs
 from sidekick.sensor.config import SensorConfig
@@ -72,6 +73,7 @@ class Sensor:
         self._excluded = tuple(excluded)
         self._drops = Drops(config.drops)
         self._ticks = 0
+        self._beat_due = 0.0
         self._events = 0
         self._alerts = 0
         self._names = DomainNames()
@@ -211,8 +213,10 @@ class Sensor:
                 alerts=self._alerts,
                 processes=len(known.processes),
                 missed=known.processes.missed,
+                outbox_bytes=self._sender.waiting_bytes,
             )
         )
+        self._beat(known.hostname)
         if loss is None:
             return
         actions = self._config.drops.actions
@@ -223,6 +227,12 @@ class Sensor:
             self._sender.put([alert_of(loss, self._config.drops, hostname, time.time_ns())])
         if "exit" in actions:
             raise Exit(f"{loss.lost} events were lost, and sensor.drops.actions says exit")
+
+    def _beat(self, node: str) -> None:
+        """Tell the hub now and then, from the loop that watches: a sender alone proves little."""
+        if time.monotonic() >= self._beat_due:
+            self._beat_due = time.monotonic() + INTERVAL_SECS
+            self._sender.beat(Heartbeat(node))
 
 
 def _power_of_two(size: int) -> int:

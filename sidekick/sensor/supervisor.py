@@ -29,7 +29,8 @@ UNAVAILABLE = 3
 MISCONFIGURED = 4
 """The exit code of a sensor whose rules or settings have faults; it has told them."""
 
-_SILENT_SECS = 20.0
+SILENT_SECS = 20.0
+"""A sensor that tells nothing for so long does not move any more."""
 _STOP_SECS = 5.0
 _FIRST_PAUSE = 1.0
 _LONGEST_PAUSE = 30.0
@@ -44,7 +45,7 @@ class Supervisor:
         command: Sequence[str],
         on_status: Callable[[Status], None],
         *,
-        silent_secs: float = _SILENT_SECS,
+        silent_secs: float = SILENT_SECS,
         first_pause: float = _FIRST_PAUSE,
     ) -> None:
         self._command = command
@@ -143,3 +144,4 @@ class StatusMetrics:
         metrics.sensor_alerts.inc(max(status.alerts - before.alerts, 0))
         metrics.sensor_missed.inc(max(status.missed - before.missed, 0))
         metrics.sensor_processes.set(status.processes)
+        metrics.sensor_outbox.set(status.outbox_bytes)

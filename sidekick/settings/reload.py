@@ -15,6 +15,7 @@ _FIXED: dict[str, tuple[str, ...]] = {
     "listen": (),
     "admin": (),
     "log": (),
+    "sensor": (),
 }
 """What is opened once at the start; () stands for the whole section."""
 

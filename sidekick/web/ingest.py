@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import itertools
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -17,8 +17,9 @@ from urllib.parse import unquote_to_bytes
 
 import msgspec
 
-from sidekick import metrics
+from sidekick import heartbeat, metrics
 from sidekick.errors import InvalidAlert, Shed
+from sidekick.heartbeat import Heartbeat
 from sidekick.listener.auth import Doorkeeper, Refused, bearer, refusal
 from sidekick.listener.exchange import Exchange, Response, response, sentence
 from sidekick.listener.serve import serve as serve_service
@@ -43,9 +44,12 @@ from sidekick.web.listen import ListenConfig
 
 _TOKEN_PATH = b"/token/"
 _MANY = b"/v1/alerts"
+_HEARTBEATS = heartbeat.PATH.encode()
+_HEARTBEAT_BYTES = 4096
 _HEALTH = frozenset({b"/ping", b"/healthz", b"/readyz"})
 _PAGES = _HEALTH | {b"/metrics"}
 _QUARANTINED = 4096
+_WANTS_POST = sentence(405, "wanted POST", ("Allow", "POST"))
 _CHUNK = 128  # alerts of one body that are offered before the event loop gets its turn
 _MOST = 100_000  # alerts of one body
 _TOLD = 100  # rejected alerts that an answer names
@@ -62,16 +66,30 @@ _rejected = metrics.received.labels("http", "rejected")
 _shed = metrics.received.labels("http", "shed")
 
 
+Heard = Callable[[Heartbeat], None]
+"""Is told of each sensor that says it is there."""
+
+
+def _unheard(_: Heartbeat) -> None:
+    pass
+
+
 class Ingest:
     """The service of the listener; ``wire`` calls it once a request."""
 
     def __init__(
-        self, config: ListenConfig, intake: Intake, ready: Ready, expose: Exposition
+        self,
+        config: ListenConfig,
+        intake: Intake,
+        ready: Ready,
+        expose: Exposition,
+        heard: Heard = _unheard,
     ) -> None:
         self._config = config
         self._intake = intake
         self._ready = ready
         self._expose = expose
+        self._heard = heard
         self._door = Doorkeeper(config.allow, config.trusted_proxies, config.tokens)
         self._work = Work(self.refused)
         self._loop = asyncio.get_running_loop()
@@ -86,6 +104,8 @@ class Ingest:
             refused = self._refuses(exchange, path)
             if refused is not None:
                 return refused
+        if path.endswith(_HEARTBEATS):
+            return _HEARTBEAT_BYTES
         many = path.endswith(_MANY)
         return self._config.body_limit if many else self._config.alert_limit
 
@@ -96,6 +116,8 @@ class Ingest:
             exchange.answer(self._page(path, exchange))
         elif path.endswith(_MANY):
             self._work.begin(exchange, self._take_many(exchange))
+        elif path.endswith(_HEARTBEATS):
+            exchange.answer(self._take_heartbeat(exchange))
         elif exchange.method != b"POST":
             exchange.answer(_POST_PLEASE)
         elif path == b"/test":
@@ -164,6 +186,15 @@ class Ingest:
             headers.get(b"accept-encoding", b"").decode("latin-1"),
         )
 
+    def _take_heartbeat(self, exchange: Exchange) -> Response:
+        if exchange.method != b"POST":
+            return _WANTS_POST
+        try:
+            self._heard(heartbeat.decode(exchange.body))
+        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+            return sentence(400, f'wanted a heartbeat such as {{"node": "n1"}}: {error}')
+        return _OK
+
     # -- one alert ---------------------------------------------------------------------------
 
     def _take_one(self, exchange: Exchange, body: bytes | bytearray) -> None:
@@ -210,7 +241,7 @@ class Ingest:
     async def _take_many(self, exchange: Exchange) -> None:
         """Every valid alert is taken; the answer names the others by their index."""
         if exchange.method != b"POST":
-            exchange.answer(sentence(405, "wanted POST", ("Allow", "POST")))
+            exchange.answer(_WANTS_POST)
             return
         body = await self._unpacked(exchange, self._config.body_limit)
         if body is None:
@@ -316,12 +347,13 @@ async def serve(
     *,
     ready: Ready = always_ready,
     expose: Exposition | None = None,
+    heard: Heard = _unheard,
     path: Path | None = None,
 ) -> AsyncIterator[int]:
     """Listen for alerts, at ``path`` on a unix socket; gives the port, or 0. Raises ``OSError``.
 
     On the way out it takes no more connections, answers what has come, then closes.
     """
-    service = Ingest(config, intake, ready, expose or exposition(metrics.REGISTRY))
+    service = Ingest(config, intake, ready, expose or exposition(metrics.REGISTRY), heard)
     async with serve_service(config, service, path) as port:
         yield port

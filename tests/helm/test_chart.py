@@ -361,6 +361,44 @@ def test_the_sensors_command_line_is_one_that_there_is() -> None:
     assert {argument.partition("=")[0] for argument in arguments} <= known
 
 
+def test_a_sensor_is_called_by_its_node_and_probed_on_the_loopback() -> None:
+    pod = one(render(TABLE["sensor"]), "DaemonSet", f"{NAME}-sensor")["spec"]["template"]["spec"]
+    (sensor,) = pod["containers"]
+
+    assert {"--node=$(NODE_NAME)", "--metrics=127.0.0.1:2803"} <= set(sensor["args"])
+    assert sensor["env"][0] == {
+        "name": "NODE_NAME",
+        "valueFrom": {"fieldRef": {"fieldPath": "spec.nodeName"}},
+    }
+    assert "ports" not in sensor  # nobody else gets there
+    for probe, path in (("startup", "healthz"), ("liveness", "healthz"), ("readiness", "readyz")):
+        asked = sensor[f"{probe}Probe"]["httpGet"]
+        assert asked == {"path": f"/{path}", "port": 2803, "host": "127.0.0.1"}
+
+
+def test_prometheus_reaches_a_sensor_where_it_is_to_scrape_it() -> None:
+    objects = render(TABLE["watched"])
+    pod = one(objects, "DaemonSet", f"{NAME}-sensor")["spec"]["template"]
+    (sensor,) = pod["spec"]["containers"]
+    monitor = one(objects, "PodMonitor", f"{NAME}-sensor")
+    (endpoint,) = monitor["spec"]["podMetricsEndpoints"]
+
+    assert "--metrics=$(POD_IP):12803" in sensor["args"]
+    assert {"name": "metrics", "containerPort": 12803, "protocol": "TCP"} in sensor["ports"]
+    probe = sensor["livenessProbe"]["httpGet"]
+    assert probe == {"path": "/healthz", "port": 12803, "scheme": "HTTPS"}
+    assert (endpoint["port"], endpoint["scheme"], endpoint["interval"]) == (
+        "metrics",
+        "https",
+        "15s",
+    )
+    chosen = monitor["spec"]["selector"]["matchLabels"]
+    assert chosen.items() <= pod["metadata"]["labels"].items()
+    assert monitor["metadata"]["labels"]["a"] == "b"
+    values = {"sensor": {"enabled": False, "podMonitor": {"enabled": True}}}
+    assert not [found for found in render(values) if found["kind"] == "PodMonitor"]
+
+
 # -- what is watched -------------------------------------------------------------------------------
 
 

@@ -202,5 +202,11 @@ TABLE: dict[str, dict[str, Any]] = {
         },
         "grafana": {"dashboards": {"enabled": True, "documents": True}},
         "service": {"type": "NodePort", "nodePort": 30281},
+        "sensor": {
+            "enabled": True,
+            "port": 12803,
+            "settings": {"sensor": {"listen": {"tls": {"cert": "/c/crt", "key": "/c/key"}}}},
+            "podMonitor": {"enabled": True, "interval": "15s", "additionalLabels": {"a": "b"}},
+        },
     },
 }

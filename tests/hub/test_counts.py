@@ -6,6 +6,7 @@ import pytest
 from prometheus_client import Counter, Gauge
 
 from sidekick import metrics
+from sidekick.heartbeat import Heartbeat
 from sidekick.hub import counts
 from sidekick.hub.counts import AlertCounts
 from sidekick.model import Alert, Assessment, Priority
@@ -91,6 +92,17 @@ def test_a_heartbeat_is_told_from_an_alert() -> None:
     assert values(metrics.node_seen, node="beating", kind="heartbeat") == [6.0]
 
 
+def test_a_sensor_that_says_it_is_there_was_heard_and_how_often_it_will_be() -> None:
+    counted = AlertCounts()
+    counted.heard(Heartbeat("with a sensor", 30), 7 * SECOND)
+    counted.add(alert(hostname="with a sensor"), FIRST, 9 * SECOND)
+    counted.set_gauges()
+
+    assert values(metrics.node_seen, node="with a sensor", kind="heartbeat") == [7.0]
+    assert values(metrics.node_seen, node="with a sensor", kind="alert") == [9.0]
+    assert values(metrics.node_interval, node="with a sensor") == [30.0]
+
+
 def test_whatever_senders_write_the_series_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     for limit in ("RULES_LIMIT", "NODES_LIMIT", "NAMESPACES_LIMIT"):
         monkeypatch.setattr(counts, limit, 5)
@@ -98,12 +110,14 @@ def test_whatever_senders_write_the_series_are_bounded(monkeypatch: pytest.Monke
     for number in range(100):
         made_up = f"made up {number}"
         counted.add(alert(made_up, made_up, k8s_ns_name=made_up), FIRST, SECOND)
+        counted.heard(Heartbeat(made_up), SECOND)
     counted.set_gauges()
 
     for metric, label in (
         (metrics.alerts, "rule"),
         (metrics.namespace_alerts, "namespace"),
         (metrics.node_seen, "node"),
+        (metrics.node_interval, "node"),
     ):
         names = {s.labels[label] for family in metric.collect() for s in family.samples}
         assert len({name for name in names if name.startswith("made up")}) == 5, label

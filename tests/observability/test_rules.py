@@ -45,6 +45,7 @@ LANE = f'lane="slack",{HUB}'
 OLDEST, BREAKER = f"sidekick_lane_oldest_seconds{{{LANE}}}", f"sidekick_lane_breaker_open{{{LANE}}}"
 DEAD, RETRIED = f"sidekick_dead_letters_total{{{LANE}}}", f"sidekick_retried_total{{{LANE}}}"
 LOST = f'sidekick_alerts_lost_total{{reason="shed from the log",{HUB}}}'
+INTERVAL = f'sidekick_node_heartbeat_interval_seconds{{node="n1",{HUB}}}'
 DROPS = f'sidekick_sensor_drops_total{{reason="calls_full",{HUB}}}'
 SENSOR, STARTS = f"sidekick_sensor_up{{{HUB}}}", f"sidekick_sensor_starts_total{{{HUB}}}"
 FULL, FAULTS = f"sidekick_log_full{{{HUB}}}", f'sidekick_faults_total{{place="sink",{HUB}}}'
@@ -137,6 +138,28 @@ CASES = [
         "a quiet node that never sent heartbeats",
         {seen("alert"): "60x400"},
         "3h20m",
+        None,
+    ),
+    case(
+        "SidekickNodeSilent",
+        "a sensor silent for 6 minutes",
+        {
+            seen("heartbeat"): "0+60x20 1200x10",
+            INTERVAL: "30x30",
+            seen("heartbeat", "n2"): "0+60x30",
+        },
+        "26m",
+        'node="n1"',
+    ),
+    case(
+        "SidekickNodeSilent",
+        "a sensor silent for 4 minutes, another sender for 20",
+        {
+            seen("heartbeat"): "0+60x22 1320x10",
+            INTERVAL: "30x30",
+            seen("heartbeat", "n2"): "0+60x6 360x30",
+        },
+        "26m",
         None,
     ),
     case(

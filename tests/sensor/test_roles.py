@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import socket
 import subprocess
 import sys
+import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
+from urllib.request import urlopen
 
 import pytest
 
 from tests.ebpf.kernel import need_kernel
+from tests.faults.system import free_port
 from tests.rules.loading import OFFICIAL, needs_official_files
-from tests.sensor.kernel import act, rule, running
+from tests.sensor.kernel import SECS, act, rule, running
 
 WATCHES = "the sensor watches"
 
@@ -46,6 +51,18 @@ def json_run(state: Path, rules: Path) -> list[str]:
     text = "listen: {address: 127.0.0.1, port: 0}\nadmin: {enabled: false}\n"
     (state / "sidekick.yaml").write_text(text + "dedup: {enabled: false}\n")
     return ["run", "--json", "--rules", str(rules), *config(state)]
+
+
+def page(port: int, path: str, words: str) -> str:
+    """The page, as soon as it has these words."""
+    until = time.monotonic() + SECS
+    while True:
+        with suppress(OSError), urlopen(f"http://127.0.0.1:{port}{path}", timeout=SECS) as answer:
+            text: str = answer.read().decode()
+            if words in text:
+                return text
+        assert time.monotonic() < until, f"{path} does not say {words}"
+        time.sleep(0.05)
 
 
 @needs_official_files
@@ -118,6 +135,32 @@ def test_alerts_of_a_killed_hub_wait_and_reach_the_next_one(state: Path) -> None
         assert sidekick.alert("marked")["output_fields"]["proc.cmdline"] == f"cat {file}"
 
 
+def test_a_sensor_alone_has_pages_and_tells_a_hub_that_it_is_there(state: Path) -> None:
+    rules, file = mark(state)
+    port = free_port()
+    (state / "sidekick.yaml").write_text(
+        f"listen: {{address: 127.0.0.1, port: {port}}}\nadmin: {{enabled: false}}\n"
+        "sensor: {enabled: false}\n"
+    )
+    other = state / "of the sensor"
+    other.mkdir()
+    to = ("--to", f"http://127.0.0.1:{port}", "--rules", str(rules))
+    with (
+        running("run", "--json", *config(state), state=state) as hub,
+        running("sensor", *to, "--node", "n1", "--metrics", "0", state=other) as sensor,
+    ):
+        (pages,) = re.findall(r"port=(\d+)", sensor.hears("metrics and probes"))
+        act("cat", str(file))
+        assert hub.alert("marked")["hostname"] == "n1"
+        beat = 'sidekick_node_last_seen_timestamp_seconds{kind="heartbeat",node="n1"}'
+        assert "sidekick_node_heartbeat_interval" in page(port, "/metrics", beat)
+        text = page(int(pages), "/metrics", "sidekick_sensor_alerts_total 1.0")
+        assert "sidekick_sensor_up 1.0" in text
+        assert "sidekick_log_bytes" not in text
+        page(int(pages), "/healthz", "ok")
+        page(int(pages), "/readyz", "ready")
+
+
 def test_two_sensors_see_the_same(state: Path) -> None:
     rules, file = mark(state)
     other = state / "second"
@@ -144,13 +187,16 @@ def test_without_rights_one_sentence_and_the_hub_alone(state: Path) -> None:
         assert sidekick.stop() == 0
 
 
-def test_after_attaching_hardly_any_right_is_left(state: Path) -> None:
+def test_after_attaching_hardly_any_right_is_left_to_any_thread(state: Path) -> None:
     rules, _ = mark(state)
-    with running("sensor", "--rules", str(rules), state=state) as sensor:
-        sensor.hears(WATCHES)
-        status = Path(f"/proc/{sensor.process.pid}/status").read_text()
-    facts = dict(line.split(":", 1) for line in status.splitlines())
     kept = 1 << 39 | 1 << 19 | 1 << 2  # CAP_BPF, CAP_SYS_PTRACE, CAP_DAC_READ_SEARCH
-    assert int(facts["CapPrm"], 16) & ~kept == 0
-    assert int(facts["CapEff"], 16) & ~kept == 0
-    assert facts["NoNewPrivs"].strip() == "1"
+    with running("sensor", "--rules", str(rules), "--metrics", "0", state=state) as sensor:
+        sensor.hears(WATCHES)
+        threads = list(Path(f"/proc/{sensor.process.pid}/task").iterdir())
+        statuses = [(thread / "status").read_text() for thread in threads]
+    assert len(statuses) >= 4  # one watches, the others send, look at files, answer
+    for status in statuses:
+        facts = dict(line.split(":", 1) for line in status.splitlines())
+        assert int(facts["CapPrm"], 16) & ~kept == 0
+        assert int(facts["CapEff"], 16) & ~kept == 0
+        assert facts["NoNewPrivs"].strip() == "1"

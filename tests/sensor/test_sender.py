@@ -1,11 +1,15 @@
 from __future__ import annotations
 
 import json
+import logging
 import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
+
+from sidekick.heartbeat import Heartbeat
 from sidekick.sensor.hub_client import HubAway
 from sidekick.sensor.outbox import Outbox
 from sidekick.sensor.sender import Sender
@@ -17,14 +21,22 @@ class Hub:
 
     def __init__(self) -> None:
         self.bodies: list[bytes] = []
+        self.beats: list[Heartbeat] = []
         self.away = threading.Event()
         self.refused = threading.Event()
 
     def send(self, lines: bytes) -> None:
+        self._answer()
+        self.bodies.append(lines)
+
+    def beat(self, beat: Heartbeat) -> None:
+        self._answer()
+        self.beats.append(beat)
+
+    def _answer(self) -> None:
         if self.away.is_set():
             self.refused.set()
             raise HubAway("it is away")
-        self.bodies.append(lines)
 
     @property
     def rules(self) -> list[str]:
@@ -111,3 +123,33 @@ def test_what_not_even_the_disk_takes_is_counted(tmp_path: Path) -> None:
     sender.start()
     sender.stop(5)
     assert sender.dropped == 2
+
+
+def test_a_heartbeat_goes_to_the_hub_without_an_alert(tmp_path: Path) -> None:
+    hub = Hub()
+    sender = Sender(hub, Outbox(tmp_path, 1 << 20))
+    sender.start()
+    sender.beat(Heartbeat("n1"))
+    eventually(lambda: hub.beats == [Heartbeat("n1")])
+    sender.stop(5)
+    assert not hub.bodies
+
+
+def test_a_heartbeat_that_could_not_be_sent_is_not_sent_later(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    hub = Hub()
+    hub.away.set()
+    sender = Sender(hub, Outbox(tmp_path, 1 << 20))
+    sender.start()
+    for _ in range(3):
+        hub.refused.clear()
+        sender.beat(Heartbeat("early"))
+        assert hub.refused.wait(5)
+    hub.away.clear()
+    sender.beat(Heartbeat("late"))
+    eventually(lambda: bool(hub.beats))
+    sender.stop(5)
+    assert hub.beats == [Heartbeat("late")]
+    said = [record.message for record in caplog.records if record.levelno >= logging.WARNING]
+    assert said == ["the hub is away; alerts wait on disk"]  # once, not at each heartbeat

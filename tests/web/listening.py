@@ -8,6 +8,7 @@ import json
 from collections.abc import AsyncIterator, Sequence
 from typing import Any
 
+from sidekick.heartbeat import Heartbeat
 from sidekick.model import Alert
 from sidekick.sources import Answer
 from sidekick.web.health import Ready, always_ready
@@ -23,6 +24,7 @@ class FakeIntake:
     def __init__(self) -> None:
         self.alerts: list[Alert] = []
         self.quarantined: list[tuple[str, bytes, str]] = []
+        self.beats: list[Heartbeat] = []
         self.error: BaseException | None = None
         self.slow = False
         self.waiting: list[Answer] = []
@@ -113,5 +115,5 @@ async def listening(
     """A listener on a free port of the loopback."""
     config = ListenConfig.model_validate({"address": "127.0.0.1", "port": 0} | settings)
     intake = intake or FakeIntake()
-    async with serve(config, intake, ready=ready) as port:
+    async with serve(config, intake, ready=ready, heard=intake.beats.append) as port:
         yield Listener(port, intake)

@@ -14,6 +14,7 @@ import pytest
 import zstandard
 
 from sidekick.errors import Shed
+from sidekick.heartbeat import Heartbeat
 from tests.web.listening import FakeIntake, alert, listening, request, split
 
 # -- one alert ---------------------------------------------------------------------------------
@@ -140,6 +141,44 @@ async def test_ten_thousand_alerts_in_one_body_are_taken_in_order() -> None:
 async def test_only_a_post_takes_many() -> None:
     async with listening() as hub:
         assert (await hub.get("/v1/alerts"))[0] == 405
+
+
+# -- heartbeats --------------------------------------------------------------------------------
+
+
+async def test_a_sensor_says_that_it_is_there() -> None:
+    async with listening() as hub:
+        body = b'{"node": "n1", "interval_secs": 30, "of a later version": 1}'
+        assert await hub.post(body, "/v1/heartbeats") == (200, b"")
+    assert hub.intake.beats == [Heartbeat("n1", 30)]
+    assert not hub.intake.alerts
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        *(b"", b"no json", b"[]", b"{}", b"\xff"),
+        *(b'{"node": ""}', b'{"node": 1}', b'{"node": "\xff"}', b'{"node": "%s"}' % (b"n" * 254)),
+        b'{"node": "n", "interval_secs": 0}',
+    ],
+)
+async def test_what_is_no_heartbeat_is_refused_with_a_sentence(body: bytes) -> None:
+    async with listening() as hub:
+        status, told = await hub.post(body, "/v1/heartbeats")
+    assert status == 400
+    assert told.startswith(b"wanted a heartbeat such as")
+    assert not hub.intake.beats
+    assert not hub.intake.quarantined
+
+
+async def test_heartbeats_are_posted_small_and_with_the_token() -> None:
+    async with listening(tokens=_TOKENS) as hub:
+        assert (await hub.post(b'{"node": "n"}', "/v1/heartbeats"))[0] == 401
+        assert (await hub.post(b'{"node": "n"}', "/token/secret-of-falco/v1/heartbeats"))[0] == 200
+        assert (await hub.get("/token/secret-of-falco/v1/heartbeats"))[0] == 405
+        large = b'{"node": "n", "x": "%s"}' % (b"x" * 5000)
+        assert (await hub.post(large, "/token/secret-of-falco/v1/heartbeats"))[0] == 413
+    assert hub.intake.beats == [Heartbeat("n")]
 
 
 # -- packed bodies and limits ------------------------------------------------------------------
