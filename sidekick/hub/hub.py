@@ -29,6 +29,7 @@ log = logging.getLogger(__name__)
 
 _SNAPSHOT_SECS = 5.0
 _TICK_SECS = 1.0
+_OPENING_SECS = 0.5
 _QUARANTINED_BYTES = 4096
 _STATEMENTS_WAIT = 2000
 
@@ -76,9 +77,14 @@ class Hub:
     # -- life --------------------------------------------------------------------------------
 
     async def start(self, sinks: Mapping[str, SinkConfig]) -> None:
-        """Restore the pipeline's state, then start a lane per sink."""
+        """Restore the pipeline's state, then start a lane per sink.
+
+        The sinks' libraries take a quarter of a second to import. The first alerts would have to
+        share the interpreter with that: they are taken afterwards.
+        """
         restore(self.process, self._archive)
         self._lanes.go_over(await self._lanes.prepare(sinks))
+        await self._lanes.tried(_OPENING_SECS)
         self._ticker = asyncio.create_task(self._tick(), name="hub-tick")
 
     async def reconfigure(self, process: Pipeline, sinks: Mapping[str, SinkConfig]) -> None:

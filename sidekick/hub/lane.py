@@ -65,6 +65,8 @@ class Lane:
         self._flying: set[Delivery] = set()
         self._timer: asyncio.TimerHandle | None = None
         self._stopping = False
+        self.tried = asyncio.Event()
+        """Set once the sink was opened, or could not be."""
         self._dead_limit = dead_limit
         self._dead_before = 0
         self._stopped_at: tuple[int, str, int] | None = None
@@ -145,6 +147,7 @@ class Lane:
                 except (Exception, BaseExceptionGroup) as error:
                     failures += 1
                     self._tally.note(f"cannot open: {sentence(error)}")
+                    self.tried.set()
                     await asyncio.sleep(min(_OPEN_AGAIN_SECS, 0.5 * 2 ** min(failures, 6)))
         finally:
             self._stopping = True
@@ -158,6 +161,7 @@ class Lane:
         try:
             async with self._open_sink() as sink, asyncio.TaskGroup() as tasks:
                 self._sink, self._tasks = sink, tasks
+                self.tried.set()
                 self.pump()
                 await asyncio.Event().wait()
         finally:

@@ -61,6 +61,13 @@ class Lanes:
             if name not in self._running:
                 self._running[name] = asyncio.create_task(lane.run(), name=f"lane-{name}")
 
+    async def tried(self, secs: float) -> None:
+        """Wait until each lane has opened its sink or could not, but no longer than that."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(secs):
+                for lane in self.by_name.values():
+                    await lane.tried.wait()
+
     async def stop(self, names: Sequence[str]) -> None:
         """Stop these where they are, and store where that is."""
         tasks = [self._running.pop(name) for name in names if name in self._running]

@@ -46,7 +46,7 @@ def number_of(body: bytes) -> int:
 
 
 class Sink:
-    """Keeps what it was sent; ``act`` may raise, ``gate`` holds deliveries up."""
+    """Keeps what it was sent; ``act`` may raise, ``gate`` holds deliveries up, ``door`` opening."""
 
     def __init__(self) -> None:
         self.batches: list[list[int]] = []
@@ -55,6 +55,8 @@ class Sink:
         self.act: Callable[[list[int]], object] = lambda numbers: None
         self.gate = asyncio.Event()
         self.gate.set()
+        self.door = asyncio.Event()
+        self.door.set()
         self.flying = self.most_flying = 0
         self.opened = 0
         self.cannot_open = 0
@@ -83,6 +85,7 @@ class Sink:
 
     @asynccontextmanager
     async def open(self) -> AsyncIterator[Sink]:
+        await self.door.wait()
         self.opened += 1
         if self.opened <= self.cannot_open:
             raise OSError("no way there")

@@ -6,6 +6,7 @@ import threading
 import pytest
 
 from sidekick import metrics
+from sidekick.hub import hub as hub_module
 from sidekick.hub import writer
 from sidekick.hub.lane import Lane
 from sidekick.hub.spool import Group
@@ -29,6 +30,26 @@ async def test_lanes_that_stay_the_same_go_on_undisturbed(stand: Stand) -> None:
         assert await hub.drain(5)
     assert (stand.sink("a").opened, stand.sink("b").opened) == (1, 2)
     assert stand.sink("a").got == stand.sink("b").got == [1]
+
+
+async def test_a_hub_starts_with_its_sinks_opened(stand: Stand) -> None:
+    stand.sink("b").door.clear()
+    asyncio.get_running_loop().call_later(0.02, stand.sink("b").door.set)
+    async with stand.running("a", "b") as hub:
+        assert [lane.opened for lane in hub.lanes.values()] == [True, True]
+
+
+async def test_a_sink_that_does_not_open_holds_the_start_up_only_so_long(
+    stand: Stand, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(hub_module, "_OPENING_SECS", 0.01)
+    stand.sink("b").door.clear()
+    async with stand.running("a", "b") as hub:
+        assert [lane.opened for lane in hub.lanes.values()] == [True, False]
+        await stand.accept(1)
+        stand.sink("b").door.set()
+        assert await hub.drain(5)
+    assert stand.sink("b").got == [1]
 
 
 async def test_a_new_lane_gets_what_comes_from_now_on(stand: Stand) -> None:
