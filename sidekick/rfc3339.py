@@ -48,3 +48,26 @@ def _seconds(text: str) -> int:
 
 def _bounded(time_ns: int) -> int:
     return min(max(time_ns, -_INT64), _INT64 - 1)
+
+
+def as_go(text: str) -> str:
+    """The time as Go writes RFC 3339: nine digits at most, no zeros at their end, UTC as Z."""
+    second, fraction, zone = _split(text)
+    return f"{second}{fraction}{zone}"
+
+
+def spelled(text: str) -> str:
+    """The time as Go prints it: "2026-01-02 10:20:30.5 +0000 UTC"."""
+    second, fraction, zone = _split(text)
+    offset = zone.replace(":", "")
+    where = "+0000 UTC" if zone == "Z" else f"{offset} {offset}"
+    return f"{second.replace('T', ' ')}{fraction} {where}"
+
+
+def _split(text: str) -> tuple[str, str, str]:
+    """The second, the fraction with its point, the zone of a time that ``nanoseconds`` takes."""
+    second, rest = text[:19], text[19:]
+    digits = rest.lstrip(".0123456789")
+    fraction = rest[: len(rest) - len(digits)][:10].rstrip("0")
+    zone = "Z" if digits in ("+00:00", "-00:00") else digits
+    return second, "" if fraction == "." else fraction, zone

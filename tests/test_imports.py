@@ -14,12 +14,13 @@ import sidekick
 
 ROOT = Path(sidekick.__file__).parent
 EVERYTHING = {"*"}
-DATA = {"model", "errors", "section", "document", "rfc3339", "heartbeat"}
+DATA = {"model", "errors", "section", "document", "rfc3339", "go_json", "heartbeat"}
 
 MAY_IMPORT: dict[str, set[str]] = {
     "acts": {"errors"},
     "model": set(),
     "errors": set(),
+    "go_json": set(),
     "section": set(),
     "document": {"model"},
     "rfc3339": set(),

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sidekick.rfc3339 import nanoseconds
+from sidekick.rfc3339 import as_go, nanoseconds, spelled
 
 ACCEPTED = [
     ("1970-01-01T00:00:00Z", 0),
@@ -62,3 +62,21 @@ def test_it_agrees_with_datetime_at_every_offset(moment: datetime, minutes: int)
     local = moment.replace(tzinfo=timezone(timedelta(minutes=minutes)))
     wanted = (local - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(microseconds=1) * 1000
     assert nanoseconds(local.isoformat()) == wanted
+
+
+@pytest.mark.parametrize(
+    ("text", "written", "printed"),
+    [
+        ("2026-01-02T10:20:30Z", "2026-01-02T10:20:30Z", "2026-01-02 10:20:30 +0000 UTC"),
+        ("2026-01-02T10:20:30.5000Z", "2026-01-02T10:20:30.5Z", "2026-01-02 10:20:30.5 +0000 UTC"),
+        ("2026-01-02T10:20:30.0-00:00", "2026-01-02T10:20:30Z", "2026-01-02 10:20:30 +0000 UTC"),
+        (
+            "2026-01-02T10:20:30.1234567899-04:30",
+            "2026-01-02T10:20:30.123456789-04:30",
+            "2026-01-02 10:20:30.123456789 -0430 -0430",
+        ),
+    ],
+)
+def test_a_time_is_written_and_printed_as_by_go(text: str, written: str, printed: str) -> None:
+    assert as_go(text) == written
+    assert spelled(written) == printed

@@ -44,20 +44,24 @@ def _index_time_ns(envelope: Envelope) -> int:
     return envelope.time_ns if -_NEWEST_NS < ago < _OLDEST_NS else envelope.received_ns
 
 
-def bulk_body(batch: Sequence[Envelope], action: Callable[[Envelope], bytes]) -> bytes:
-    """The NDJSON body that creates every alert, with ``@timestamp`` put before its own keys."""
+def bulk_body(
+    batch: Sequence[Envelope],
+    action: Callable[[Envelope], bytes],
+    document: Callable[[Envelope], bytes],
+) -> bytes:
+    """The NDJSON body that creates the document of every alert."""
     out = bytearray()
     for envelope in batch:
-        secs, ns = divmod(envelope.time_ns, _SECOND_NS)
-        out += b'%b%b"}}\n{"@timestamp":"%b.%09dZ",' % (
-            action(envelope),
-            envelope.id.encode(),
-            _second(secs),
-            ns,
-        )
-        out += envelope.body[1:]
+        out += b'%b%b"}}\n' % (action(envelope), envelope.id.encode())
+        out += document(envelope)
         out += b"\n"
     return bytes(out)
+
+
+def own_document(envelope: Envelope) -> bytes:
+    """The alert's document with ``@timestamp`` put before its own keys."""
+    secs, ns = divmod(envelope.time_ns, _SECOND_NS)
+    return b'{"@timestamp":"%b.%09dZ",%b' % (_second(secs), ns, envelope.body[1:])
 
 
 @lru_cache(maxsize=64)

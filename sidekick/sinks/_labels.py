@@ -10,6 +10,7 @@ from sidekick.sinks import _render as render
 
 OTHER = "other"
 _VALUE_CHARACTERS = 256
+_LONGEST = 2048  # Loki's max_label_value_length, unless it is told otherwise
 
 
 def label_name(field: str) -> str:
@@ -40,8 +41,13 @@ class Labels:
                 labels[name] = self._bounded(field, render.clip(value, _VALUE_CHARACTERS))
         return labels
 
+    def bound(self, labels: Mapping[str, str]) -> dict[str, str]:
+        """Labels made elsewhere, with the fixed ones; of each name as many values."""
+        texts = {name: render.clip(value, _LONGEST) for name, value in labels.items()}
+        return self._fixed | {name: self._bounded(name, text) for name, text in texts.items()}
+
     def _bounded(self, field: str, value: str) -> str:
-        seen = self._seen[field]
+        seen = self._seen.setdefault(field, set())
         if value not in seen:
             if len(seen) >= self._limit:
                 return OTHER

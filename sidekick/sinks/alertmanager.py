@@ -7,10 +7,10 @@ import logging
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal, Self
 
 import msgspec
-from pydantic import Field
+from pydantic import Field, field_validator, model_validator
 from yarl import URL
 
 from sidekick import document
@@ -20,6 +20,9 @@ from sidekick.model import Envelope, Priority
 from sidekick.section import Duration
 from sidekick.sinks import LaneConfig, Sink
 from sidekick.sinks import _render as render
+from sidekick.sinks._falcosidekick import HEADERS, Compat
+from sidekick.sinks._falcosidekick import alertmanager as compatible
+from sidekick.sinks._falcosidekick.payload import payload
 from sidekick.sinks._http import HttpClient, HttpConfig, Url, open_client
 from sidekick.sinks._labels import Labels
 
@@ -65,7 +68,56 @@ labels: {cluster: production}
     """Values of one field that are told apart; further ones become `other`."""
     annotations: dict[str, str] = Field(default_factory=dict)
     """Annotations that every alert has, such as `runbook_url`."""
+    path: str = Field("/api/v2/alerts", pattern="^/")
+    """The path of the API, below each address."""
+    compat: Compat = ""
+    """`falcosidekick`: the alert that that sends: each output field is a label (so one
+    that differs in every alert makes an alert of its own there, see `label_skip`), `label_fields`
+    and `label_values` are without effect, and `resolve_after: 0` leaves the end to Alertmanager."""
+    label_skip: list[str] = Field(default=["evt.time"])
+    """With `compat`: output fields that become no label. falcosidekick skips none, and so
+    Alertmanager never sees an alert twice."""
+    severities: dict[str, str] = Field(default_factory=dict)
+    """With `compat`: what the label `severity` says for a priority (`critical: page`)."""
+    drop_thresholds: tuple[compatible.DropThreshold, ...] = compatible.DROP_THRESHOLDS
+    """With `compat`: the steps in which Falco's alerts of lost events tell how many."""
+    drop_priority: str = "critical"
+    """With `compat`: the priority, at least, of such an alert below all steps."""
     lane: LaneConfig = LaneConfig(batch_items=100, concurrency=4)
+
+    @field_validator("severities")
+    @classmethod
+    def _of_priorities(cls, severities: dict[str, str]) -> dict[str, str]:
+        return {compatible.check_priority(name): text for name, text in severities.items()}
+
+    @field_validator("drop_priority")
+    @classmethod
+    def _known(cls, text: str) -> str:
+        return compatible.check_priority(text)
+
+    @model_validator(mode="after")
+    def _ends(self) -> Self:
+        if not self.resolve_after and not self.compat:
+            raise ValueError("resolve_after: 0 is for compat: falcosidekick")
+        return self
+
+
+Body = Callable[[Sequence[Envelope]], bytes]
+"""Makes the request for some alerts."""
+
+
+def compatible_body(config: Config) -> Body:
+    """falcosidekick's alerts."""
+    writer = compatible.Writer(
+        config.labels,
+        config.annotations,
+        config.severities,
+        config.label_skip,
+        config.drop_thresholds,
+        config.drop_priority,
+        config.resolve_after,
+    )
+    return lambda batch: writer.body(payload(envelope.body) for envelope in batch)
 
 
 class Writer:
@@ -123,13 +175,13 @@ class Writer:
 class Alertmanager:
     """Posts to every member."""
 
-    def __init__(self, members: Sequence[HttpClient], writer: Writer) -> None:
+    def __init__(self, members: Sequence[HttpClient], body: Body) -> None:
         self._members = members
-        self._writer = writer
+        self._body = body
         self._failing: set[str] = set()
 
     async def send(self, batch: Sequence[Envelope]) -> None:
-        body = self._writer.body(batch)
+        body = self._body(batch)
         if len(self._members) == 1:
             await self._members[0].post(body)
             return
@@ -179,12 +231,12 @@ async def _told(member: HttpClient, body: bytes) -> DeliveryError | None:
 @asynccontextmanager
 async def open_sink(config: Config) -> AsyncIterator[Sink]:
     """Keep connections to every member open."""
-    headers = {"Content-Type": "application/json"}
+    headers = HEADERS if config.compat else {"Content-Type": "application/json"}
+    path = config.path.lstrip("/")
     async with AsyncExitStack() as stack:
         members = [
-            await stack.enter_async_context(
-                open_client(config, str(URL(url) / "api/v2/alerts"), headers)
-            )
+            await stack.enter_async_context(open_client(config, str(URL(url) / path), headers))
             for url in config.urls
         ]
-        yield Alertmanager(members, Writer(config))
+        body = compatible_body(config) if config.compat else Writer(config).body
+        yield Alertmanager(members, body)

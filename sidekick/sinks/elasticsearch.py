@@ -15,6 +15,7 @@ import time
 from base64 import b64encode
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
+from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
@@ -24,8 +25,16 @@ from sidekick.errors import DeliveryError, Rejected, Retryable
 from sidekick.model import Envelope
 from sidekick.section import Duration, Secret, Size
 from sidekick.sinks import LaneConfig, Sink, SinkConfig, _elastic_setup
-from sidekick.sinks._bulk import Rotation, action_writer, bulk_body, check_answer
+from sidekick.sinks._bulk import (
+    Rotation,
+    action_writer,
+    bulk_body,
+    check_answer,
+    own_document,
+)
 from sidekick.sinks._clean import cleaner
+from sidekick.sinks._falcosidekick import Compat
+from sidekick.sinks._falcosidekick import elasticsearch as compatible
 from sidekick.sinks._http import Url, compress, retry_after_secs
 from sidekick.sinks._tls import TlsConfig, client_context
 
@@ -99,6 +108,10 @@ lane: {batch_items: 1000}
     """With `setup`: primary shards of an index."""
     replicas: int | None = Field(None, ge=0, le=100)
     """With `setup`: replicas of each shard; when not set, the cluster's default."""
+    compat: Compat = ""
+    """`falcosidekick`: the document that that writes, which ends in `@timestamp`."""
+    flatten_fields: bool = False
+    """With `compat`: in the names of output fields `_` stands for each dot."""
     lane: LaneConfig = LaneConfig(
         batch_items=500, batch_bytes=5 * 2**20, batch_age=0.1, concurrency=3, timeout=30.0
     )
@@ -122,6 +135,7 @@ class Elasticsearch:
         self._client = client
         self._config = config
         self._action = action_writer(config.index, config.rotate)
+        self._document = _writer(config)
         self._path = f"/_bulk?filter_path={_ANSWER}"
         if config.pipeline:
             self._path += f"&pipeline={config.pipeline}"
@@ -132,7 +146,7 @@ class Elasticsearch:
     async def send(self, batch: Sequence[Envelope]) -> None:
         if not self._is_set_up:
             await self._set_up()
-        body, headers = bulk_body(batch, self._action), _NDJSON
+        body, headers = bulk_body(batch, self._action, self._document), _NDJSON
         if self._config.gzip:
             body, headers = await compress(body), headers | {"Content-Encoding": "gzip"}
         answer = await self._ask("POST", self._path, body, headers)
@@ -224,6 +238,12 @@ class Elasticsearch:
         if status in _REFUSED:
             return Rejected(text)
         return Retryable(text, retry_after_secs(error.meta.headers, time.time()))
+
+
+def _writer(config: Config) -> Callable[[Envelope], bytes]:
+    if config.compat:
+        return partial(compatible.document, flat=config.flatten_fields)
+    return own_document
 
 
 def _told(error: ApiError) -> str:

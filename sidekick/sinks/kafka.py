@@ -17,6 +17,8 @@ from sidekick.model import Envelope
 from sidekick.section import Size
 from sidekick.sinks import LaneConfig, Sink, SinkConfig
 from sidekick.sinks._clean import cleaner
+from sidekick.sinks._falcosidekick import Compat
+from sidekick.sinks._falcosidekick.payload import payload
 from sidekick.sinks._tls import TlsConfig
 
 if TYPE_CHECKING:
@@ -50,6 +52,8 @@ topic: falco-alerts
     """Name and password, where brokers ask for them."""
     tls: TlsConfig | None = None
     """Encrypt the connections (`tls: {}` verifies by the system's authorities)."""
+    compat: Compat = ""
+    """`falcosidekick`: the message that that writes, which has neither key nor headers."""
     lane: LaneConfig = LaneConfig(
         batch_items=500, batch_bytes=1024 * 1024, batch_age=0.05, concurrency=1, timeout=30.0
     )
@@ -139,19 +143,12 @@ class Kafka:
     ) -> asyncio.Future[Any] | Exception:
         from aiokafka.errors import KafkaError
 
-        told = _read(envelope.body)
-        headers = [
-            ("id", envelope.id.encode()),
-            ("rule", told.rule.encode()),
-            ("priority", envelope.priority.label.encode()),
-            ("source", told.source.encode()),
-            ("content-type", b"application/json"),
-        ]
+        value, key, headers = _message(envelope, bool(self._config.compat))
         try:
             future: asyncio.Future[Any] = await producer.send(
                 self._config.topic,
-                envelope.body,
-                envelope.fingerprint.encode(),
+                value,
+                key,
                 timestamp_ms=envelope.received_ns // 1_000_000,
                 headers=headers,
             )
@@ -190,6 +187,23 @@ class Kafka:
             self._abandon(self._producer)
         if self._ending:
             await asyncio.wait(self._ending, timeout=_CLOSE_SECS)
+
+
+def _message(
+    envelope: Envelope, compat: bool
+) -> tuple[bytes, bytes | None, list[tuple[str, bytes]]]:
+    """Its value, key and headers."""
+    if compat:
+        return payload(envelope.body).json, None, []
+    told = _read(envelope.body)
+    headers = [
+        ("id", envelope.id.encode()),
+        ("rule", told.rule.encode()),
+        ("priority", envelope.priority.label.encode()),
+        ("source", told.source.encode()),
+        ("content-type", b"application/json"),
+    ]
+    return envelope.body, envelope.fingerprint.encode(), headers
 
 
 async def _end(producer: AIOKafkaProducer) -> None:

@@ -12,13 +12,16 @@ import msgspec
 from pydantic import Field
 from yarl import URL
 
-from sidekick import document
+from sidekick import document, go_json
 from sidekick.document import Document
 from sidekick.errors import Rejected
 from sidekick.model import Envelope
 from sidekick.section import Secret
 from sidekick.sinks import LaneConfig, Sink
 from sidekick.sinks import _render as render
+from sidekick.sinks._falcosidekick import Compat
+from sidekick.sinks._falcosidekick import loki as compatible
+from sidekick.sinks._falcosidekick.payload import payload
 from sidekick.sinks._http import HttpClient, HttpConfig, Url, compress, open_client
 from sidekick.sinks._labels import Labels
 
@@ -59,6 +62,9 @@ labels: {job: sidekick, cluster: production}
     """Add id, fingerprint and score as structured metadata (Loki 2.9 or newer with schema v13)."""
     gzip: bool = False
     """Compress the body (`Content-Encoding: gzip`)."""
+    compat: Compat = ""
+    """`falcosidekick`: the labels and the line that that pushes: rule, source, priority,
+    k8s_ns_name, k8s_pod_name, hostname, tags, and `label_fields` that are output fields."""
     lane: LaneConfig = LaneConfig(batch_items=500, batch_age=0.2, concurrency=4)
 
 
@@ -67,6 +73,8 @@ class Writer:
 
     def __init__(self, config: Config) -> None:
         self._labels = Labels(config.labels, config.label_fields, config.label_values)
+        self._extra = [f for f in config.label_fields if not f.startswith("alert.")]
+        self._compat = bool(config.compat)
         self._as_json = config.line == "json"
         self._metadata = config.structured_metadata
 
@@ -77,17 +85,27 @@ class Writer:
         """
         streams: dict[bytes, list[tuple[int, bytes]]] = {}
         for envelope in batch:
-            found = document.read(envelope.body)
             when = envelope.time_ns if time_ns is None else time_ns
-            labels = _encode(self._labels.of(found))
-            streams.setdefault(labels, []).append((when, self._value(envelope, found, when)))
-        return b'{"streams":[%b]}' % b",".join(
-            [
-                b'{"stream":%b,"values":[%b]}'
-                % (labels, b",".join([text for _, text in sorted(values, key=lambda v: v[0])]))
-                for labels, values in streams.items()
-            ]
-        )
+            labels, value = self._entry(envelope, when)
+            streams.setdefault(labels, []).append((when, value))
+        told = [
+            b'{"stream":%b,"values":[%b]}'
+            % (labels, b",".join([text for _, text in sorted(values, key=lambda v: v[0])]))
+            for labels, values in streams.items()
+        ]
+        return b'{"streams":[%b]}%b' % (b",".join(told), b"\n" if self._compat else b"")
+
+    def _entry(self, envelope: Envelope, when: int) -> tuple[bytes, bytes]:
+        if self._compat:
+            return self._compatible(envelope, when)
+        found = document.read(envelope.body)
+        return _encode(self._labels.of(found)), self._value(envelope, found, when)
+
+    def _compatible(self, envelope: Envelope, when: int) -> tuple[bytes, bytes]:
+        alert = payload(envelope.body)
+        labels = self._labels.bound(compatible.labels(alert, self._extra))
+        line = alert.json.decode() if self._as_json else alert.output
+        return go_json.encode(labels), go_json.encode([str(when), line])
 
     def _value(self, envelope: Envelope, found: Document, when: int) -> bytes:
         line = envelope.body.decode() if self._as_json else self._text(found)

@@ -19,6 +19,10 @@ from sidekick.model import Envelope
 from sidekick.section import Secret
 from sidekick.sinks import LaneConfig, Sink, SinkConfig
 from sidekick.sinks._clean import cleaner
+from sidekick.sinks._each import send_each
+from sidekick.sinks._falcosidekick import Compat
+from sidekick.sinks._falcosidekick import s3 as compatible
+from sidekick.sinks._falcosidekick.payload import payload
 from sidekick.sinks._http import Url
 from sidekick.sinks._tls import TlsConfig
 
@@ -29,6 +33,7 @@ T = TypeVar("T")
 
 _CONNECT_SECS = 10.0
 _GZIP_LEVEL = 1
+_COMPAT_LANE = {"batch_items": 1, "batch_age": 0, "concurrency": 16}
 # The object itself is refused; everything else (a bucket, a key, a quota) somebody can mend.
 _REFUSED = frozenset({"EntityTooLarge", "InvalidDigest", "MalformedXML", "KeyTooLongError"})
 
@@ -73,9 +78,21 @@ sse: aws:kms
     """A storage class such as `STANDARD_IA`."""
     tls: TlsConfig = TlsConfig()
     """Certificates, for an `https` endpoint."""
+    compat: Compat = ""
+    """`falcosidekick`: an object of JSON an alert, as that writes it, with a key such as
+    `falco/2026-01-31/2026-01-31T10:20:30.123456789Z.json` (UTC). `lane` then begins with
+    `batch_items: 1`, `batch_age: 0`, `concurrency: 16`."""
     lane: LaneConfig = LaneConfig(
         batch_items=5000, batch_bytes=8 * 2**20, batch_age=10.0, concurrency=2, timeout=60.0
     )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _one_an_object(cls, value: Any) -> Any:
+        if not isinstance(value, dict) or not value.get("compat"):
+            return value
+        lane = value.get("lane", {})
+        return value | {"lane": _COMPAT_LANE | lane if isinstance(lane, dict) else lane}
 
     @model_validator(mode="after")
     def _whole(self) -> Self:
@@ -97,7 +114,16 @@ class S3:
         self._clean = cleaner((config.secret_access_key, config.session_token))
 
     async def send(self, batch: Sequence[Envelope]) -> None:
-        await self._run(partial(self._put, key(self._config.prefix, batch), batch))
+        if self._config.compat:
+            await send_each(batch, self._send_one)
+        else:
+            await self._run(partial(self._put, key(self._config.prefix, batch), batch))
+
+    async def _send_one(self, envelope: Envelope) -> None:
+        name = compatible.key(self._config.prefix, envelope)
+        body = payload(envelope.body).json
+        put = partial(self._client.put_object, Bucket=self._config.bucket, Key=name, Body=body)
+        await self._run(partial(put, **self._more))
 
     async def probe(self) -> None:
         """Put an empty object: a right to look at the bucket is not needed otherwise."""
@@ -115,7 +141,7 @@ class S3:
             **self._more,
         )
 
-    async def _run(self, work: Callable[[], None]) -> None:
+    async def _run(self, work: Callable[[], object]) -> None:
         from botocore.exceptions import BotoCoreError, ClientError
 
         try:

@@ -15,6 +15,9 @@ from sidekick.model import Envelope
 from sidekick.section import Duration, Secret
 from sidekick.sinks import LaneConfig, Sink
 from sidekick.sinks._each import send_each
+from sidekick.sinks._falcosidekick import HEADERS, Compat
+from sidekick.sinks._falcosidekick import slack as _compatible
+from sidekick.sinks._falcosidekick.payload import payload
 from sidekick.sinks._http import HttpClient, HttpConfig, SecretUrl, Url, open_client
 from sidekick.sinks._slack_message import Content, Message, Style, message
 
@@ -56,6 +59,9 @@ pace: 1s
     """A text under each message."""
     api_url: Url = "https://slack.com/api"
     """The Web API that a bot uses."""
+    compat: Compat = ""
+    """`falcosidekick`: the message that that posts to a webhook, with every text of
+    the alert; `max_fields` and `repeats` are without effect."""
     lane: LaneConfig = LaneConfig(batch_items=1, concurrency=1, timeout=30.0)
 
     @model_validator(mode="after")
@@ -65,6 +71,8 @@ pace: 1s
             raise ValueError("wanted either webhook_url or token and channel")
         if bot and not self.channel:
             raise ValueError("wanted the channel that the bot shall post to")
+        if bot and self.compat:
+            raise ValueError("compat: falcosidekick posts to a webhook_url, found a token")
         return self
 
 
@@ -89,12 +97,52 @@ class Hook:
         await self._http.reach()
 
 
+class Teller(Protocol):
+    """Tells of one alert."""
+
+    async def tell(self, envelope: Envelope) -> None: ...
+
+    async def probe(self) -> None: ...
+
+
+class Own:
+    """Our own message, by any way in."""
+
+    def __init__(self, poster: Poster, style: Style) -> None:
+        self._poster = poster
+        self._style = style
+        self.probe = poster.probe
+
+    async def tell(self, envelope: Envelope) -> None:
+        found = document.read(envelope.body)
+        said = message(found, envelope.priority, self._style)
+        kind = found.sidekick.kind if found.sidekick else "first"
+        await self._poster.post(said, envelope, kind)
+
+
+class Compatible:
+    """falcosidekick's message, through a webhook."""
+
+    def __init__(self, http: HttpClient, config: Config) -> None:
+        self._http = http
+        self._content = config.content
+        self._footer = config.footer
+        known = {"username": config.username, "icon_url": config.icon, "channel": config.channel}
+        self._always = {key: text for key, text in known.items() if text}
+
+    async def tell(self, envelope: Envelope) -> None:
+        alert = payload(envelope.body)
+        await self._http.post(_compatible.body(alert, self._content, self._footer, self._always))
+
+    async def probe(self) -> None:
+        await self._http.reach()
+
+
 class Slack:
     """Tells one channel, at its pace."""
 
-    def __init__(self, poster: Poster, style: Style, pace: float) -> None:
-        self._poster = poster
-        self._style = style
+    def __init__(self, teller: Teller, pace: float) -> None:
+        self._teller = teller
         self._pace = pace
         self._turn = asyncio.Lock()
         self._next = 0.0
@@ -103,19 +151,16 @@ class Slack:
         await send_each(batch, self._send_one)
 
     async def probe(self) -> None:
-        await self._poster.probe()
+        await self._teller.probe()
 
     async def _send_one(self, envelope: Envelope) -> None:
-        found = document.read(envelope.body)
-        said = message(found, envelope.priority, self._style)
-        kind = found.sidekick.kind if found.sidekick else "first"
         if not self._pace:
-            return await self._poster.post(said, envelope, kind)
+            return await self._teller.tell(envelope)
         async with self._turn:
             loop = asyncio.get_running_loop()
             await asyncio.sleep(self._next - loop.time())
             try:
-                await self._poster.post(said, envelope, kind)
+                await self._teller.tell(envelope)
             finally:
                 self._next = loop.time() + self._pace
 
@@ -125,14 +170,15 @@ async def open_sink(config: Config) -> AsyncIterator[Sink]:
     """Keep connections to Slack open."""
     style = Style(config.content, config.max_fields, config.footer, _always(config))
     if config.webhook_url is not None:
-        headers = {"Content-Type": "application/json"}
+        headers = HEADERS if config.compat else {"Content-Type": "application/json"}
         async with open_client(config, config.webhook_url, headers) as http:
-            yield Slack(Hook(http), style, config.pace)
+            teller = Compatible(http, config) if config.compat else Own(Hook(http), style)
+            yield Slack(teller, config.pace)
         return
     from sidekick.sinks._slack_bot import open_bot
 
     async with open_bot(config) as bot:
-        yield Slack(bot, style, config.pace)
+        yield Slack(Own(bot, style), config.pace)
 
 
 def _always(config: Config) -> Message:

@@ -7,17 +7,16 @@ kernel has acknowledged its bytes; over UDP, once it was sent: use UDP where a l
 from __future__ import annotations
 
 import asyncio
-import fcntl
+import os
 import re
 import socket
-import ssl
-import struct
-import termios
-from collections.abc import AsyncIterator, Sequence
+import sys
+import time
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
-from typing import ClassVar, Literal, Protocol
+from typing import ClassVar, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from sidekick import document
 from sidekick.document import Document
@@ -26,6 +25,10 @@ from sidekick.model import Envelope
 from sidekick.section import Size
 from sidekick.sinks import LaneConfig, Sink, SinkConfig
 from sidekick.sinks import _render as render
+from sidekick.sinks._falcosidekick import Compat
+from sidekick.sinks._falcosidekick import syslog as compatible
+from sidekick.sinks._falcosidekick.payload import payload
+from sidekick.sinks._syslog_transport import Datagrams, Stream, Transport, counted
 from sidekick.sinks._tls import TlsConfig, client_context
 
 _FACILITIES = {"user": 1, "daemon": 3, "auth": 4, "authpriv": 10, "audit": 13}
@@ -37,8 +40,8 @@ Facility = Literal[
 
 # RFC 5426 §3.2: receivers should take 2,048 bytes of UDP; rsyslog takes 8 KiB unless told more.
 _UDP_BYTES = 2048
+_LARGEST_DATAGRAM = 65_507
 _STREAM_BYTES = 8192
-_CONNECT_SECS = 10.0
 _FIELDS = 32
 _FIELD_CHARACTERS = 512
 _TIME = re.compile(
@@ -70,8 +73,9 @@ facility: authpriv
     """The facility of each message; its severity is the alert's priority."""
     app_name: str = Field("sidekick", pattern=r"^[!-~]{1,48}$")
     """The name of the application in each message."""
-    message: Literal["text", "json"] = "text"
-    """`text`: the alert's output; `json`: its document, unless that is too long."""
+    message: Literal["text", "json", "cef"] = "text"
+    """`text`: the alert's output; `json`: its document, unless that is too long; `cef`: ArcSight's
+    Common Event Format, with `compat` only."""
     fields: bool = True
     """Add the alert's output fields as structured data."""
     enterprise: str = Field("32473", pattern=r"^\d+(\.\d+)*$")
@@ -80,7 +84,18 @@ facility: authpriv
     max_size: Size = 0
     """Bytes of one message at most; what is longer loses its fields, then its end. 0: 2 KiB for
     `udp`, 8 KiB for the others."""
+    compat: Compat = ""
+    """`falcosidekick`: the line that that writes: RFC 3164 with a time of RFC 3339, tag
+    `Falco`, the facility of the kernel, `message` as `json` or `cef`, each ended by a newline."""
     lane: LaneConfig = LaneConfig(batch_items=200, concurrency=1)
+
+    @model_validator(mode="after")
+    def _of_its_form(self) -> Self:
+        if self.compat and (self.message == "text" or self.protocol == "tls"):
+            raise ValueError("compat: falcosidekick writes message: json or cef, over udp or tcp")
+        if self.message == "cef" and not self.compat:
+            raise ValueError("message: cef is for compat: falcosidekick")
+        return self
 
 
 class Writer:
@@ -130,6 +145,24 @@ class Writer:
         return f"[{name}@{self._enterprise}{''.join(texts)}]".encode(errors="replace")
 
 
+class CompatibleWriter:
+    """Makes falcosidekick's lines."""
+
+    def __init__(self, config: Config, now: Callable[[], float] = time.time) -> None:
+        self._as_cef = config.message == "cef"
+        self._limit = _LARGEST_DATAGRAM if config.protocol == "udp" else sys.maxsize
+        self._limit = config.max_size or self._limit
+        self._host = _printable(socket.gethostname(), 255)
+        self._now = now
+
+    def message(self, envelope: Envelope) -> bytes:
+        """The line; one that is too long loses its end."""
+        now = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(self._now()))
+        alert = payload(envelope.body)
+        line = compatible.line(alert, now, self._host, os.getpid(), self._as_cef)
+        return line if len(line) <= self._limit else line[: self._limit - 1] + b"\n"
+
+
 def _facts(envelope: Envelope, found: Document) -> list[tuple[str, str]]:
     facts = [
         ("id", envelope.id),
@@ -171,107 +204,19 @@ def _escaped(value: str) -> str:
     return re.sub(r'(["\\\]])', r"\\\1", render.plain(value))
 
 
-class Transport(Protocol):
-    """Carries messages to the receiver."""
-
-    async def send(self, messages: Sequence[bytes]) -> None:
-        """Raises ``OSError`` or ``TimeoutError``; after that it is closed."""
-
-    async def reach(self) -> None: ...
-
-    def close(self) -> None: ...
-
-
-class Datagrams:
-    """UDP: a message a datagram."""
-
-    def __init__(self, host: str, port: int) -> None:
-        self._address = host, port
-        self._socket: socket.socket | None = None
-
-    async def reach(self) -> None:
-        if self._socket is None:
-            loop = asyncio.get_running_loop()
-            found = await loop.getaddrinfo(*self._address, type=socket.SOCK_DGRAM)
-            family, kind, protocol, _, address = found[0]
-            made = socket.socket(family, kind, protocol)
-            made.setblocking(False)
-            made.connect(address)
-            self._socket = made
-
-    async def send(self, messages: Sequence[bytes]) -> None:
-        await self.reach()
-        assert self._socket is not None
-        loop = asyncio.get_running_loop()
-        for message in messages:
-            await loop.sock_sendall(self._socket, message)
-
-    def close(self) -> None:
-        if self._socket is not None:
-            self._socket.close()
-            self._socket = None
-
-
-class Stream:
-    """TCP or TLS: messages framed by their length in octets."""
-
-    def __init__(self, host: str, port: int, context: ssl.SSLContext | None) -> None:
-        self._host, self._port = host, port
-        self._context = context
-        self._writer: asyncio.StreamWriter | None = None
-        self._reader: asyncio.StreamReader | None = None
-
-    async def reach(self) -> None:
-        if not self._is_dead():
-            return
-        self.close()
-        async with asyncio.timeout(_CONNECT_SECS):
-            self._reader, self._writer = await asyncio.open_connection(
-                self._host, self._port, ssl=self._context
-            )
-        self._writer.transport.set_write_buffer_limits(0)
-
-    def _is_dead(self) -> bool:
-        reader, writer = self._reader, self._writer
-        return reader is None or writer is None or reader.at_eof() or writer.is_closing()
-
-    async def send(self, messages: Sequence[bytes]) -> None:
-        await self.reach()
-        assert self._writer is not None
-        self._writer.write(b"".join([b"%d %b" % (len(m), m) for m in messages]))
-        await self._writer.drain()
-        await self._acknowledged(self._writer)
-
-    async def _acknowledged(self, writer: asyncio.StreamWriter) -> None:
-        """Wait until the receiver's kernel has all bytes (SIOCOUTQ, tcp(7)): a write alone
-        succeeds into a connection whose other end is gone."""
-        number, wait = writer.get_extra_info("socket").fileno(), 0.0005
-        while True:
-            if self._is_dead():
-                raise ConnectionResetError("the receiver closed the connection")
-            left = fcntl.ioctl(number, termios.TIOCOUTQ, b"\0\0\0\0")
-            if struct.unpack("i", left)[0] == 0:
-                return
-            await asyncio.sleep(wait)
-            wait = min(wait * 2, 0.05)
-
-    def close(self) -> None:
-        if self._writer is not None:
-            self._writer.transport.abort()
-        self._writer = self._reader = None
-
-
 class Syslog:
     """One connection, one batch at a time; reconnects when needed."""
 
-    def __init__(self, transport: Transport, writer: Writer, name: str) -> None:
+    def __init__(
+        self, transport: Transport, message: Callable[[Envelope], bytes], name: str
+    ) -> None:
         self._transport = transport
-        self._writer = writer
+        self._message = message
         self._name = name
         self._turn = asyncio.Lock()
 
     async def send(self, batch: Sequence[Envelope]) -> None:
-        messages = [self._writer.message(envelope) for envelope in batch]
+        messages = [self._message(envelope) for envelope in batch]
         async with self._turn:
             await self._carry(messages)
 
@@ -302,9 +247,10 @@ async def open_sink(config: Config) -> AsyncIterator[Sink]:
     transport: Transport = (
         Datagrams(config.host, port)
         if config.protocol == "udp"
-        else Stream(config.host, port, context)
+        else Stream(config.host, port, context, bytes if config.compat else counted)
     )
+    writer = CompatibleWriter(config) if config.compat else Writer(config)
     try:
-        yield Syslog(transport, Writer(config), f"{config.host}:{port}/{config.protocol}")
+        yield Syslog(transport, writer.message, f"{config.host}:{port}/{config.protocol}")
     finally:
         transport.close()

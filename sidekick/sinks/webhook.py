@@ -14,12 +14,16 @@ import hmac
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
-from typing import ClassVar, Literal
+from typing import ClassVar, Literal, Self
+
+from pydantic import model_validator
 
 from sidekick.model import Envelope
 from sidekick.section import Secret
 from sidekick.sinks import LaneConfig, Sink
 from sidekick.sinks._each import send_each
+from sidekick.sinks._falcosidekick import HEADERS, Compat
+from sidekick.sinks._falcosidekick.payload import payload
 from sidekick.sinks._http import HttpClient, HttpConfig, SecretUrl, compress, open_client
 
 _TYPES = {
@@ -52,14 +56,23 @@ lane: {concurrency: 16}
     """The secret of the signature in `X-Sidekick-Signature` (HMAC-SHA256 with a time stamp)."""
     gzip: bool = False
     """Compress the body (`Content-Encoding: gzip`)."""
+    compat: Compat = ""
+    """`falcosidekick`: each alert as that sends it, one a request; `format` is then
+    `auto` or `object`."""
     lane: LaneConfig = LaneConfig(batch_items=1, concurrency=32)
+
+    @model_validator(mode="after")
+    def _one_a_request(self) -> Self:
+        if self.compat and self.format not in ("auto", "object"):
+            raise ValueError(f"compat: falcosidekick sends objects, found format: {self.format}")
+        return self
 
     @property
     def shape(self) -> str:
         """The format that is used."""
         if self.format != "auto":
             return self.format
-        return "object" if self.lane.batch_items == 1 else "array"
+        return "object" if self.compat or self.lane.batch_items == 1 else "array"
 
 
 class Webhook:
@@ -72,6 +85,7 @@ class Webhook:
         self._method = config.method
         self._shape = config.shape
         self._gzip = config.gzip
+        self._compat = bool(config.compat)
         self._key = config.sign.get_secret_value().encode()
         self._now = now
 
@@ -85,7 +99,8 @@ class Webhook:
             await self._post(b"\n".join([e.body for e in batch]) + b"\n", _batch_id(batch))
 
     async def _send_one(self, envelope: Envelope) -> None:
-        await self._post(envelope.body, envelope.id)
+        body = payload(envelope.body).json + b"\n" if self._compat else envelope.body
+        await self._post(body, envelope.id)
 
     async def _post(self, body: bytes, identity: str) -> None:
         if self._gzip:
@@ -115,7 +130,7 @@ def _batch_id(batch: Sequence[Envelope]) -> str:
 @asynccontextmanager
 async def open_sink(config: Config) -> AsyncIterator[Sink]:
     """Keep connections to the endpoint open."""
-    headers = {"Content-Type": _TYPES[config.shape]}
+    headers = dict(HEADERS) if config.compat else {"Content-Type": _TYPES[config.shape]}
     if config.gzip:
         headers["Content-Encoding"] = "gzip"
     async with open_client(config, config.url, headers) as client:

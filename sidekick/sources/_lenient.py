@@ -26,6 +26,7 @@ _HALVES = re.compile(
     r"\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|(\\u[dD][89a-fA-F][0-9a-fA-F]{2})"
     r"|\\."
 )
+_LONE_BYTE = re.compile("[\udc80-\udcff]")  # Go has one U+FFFD for each byte that is no UTF-8
 _HALF = re.compile(r"\\u[dD][89a-fA-F]")
 _BLANK = " \t\r\n"
 _MAX_DIGITS = 4000  # CPython and msgspec refuse integers of more than 4300 digits
@@ -37,7 +38,8 @@ def members(body: bytes | bytearray) -> dict[str, Any]:
     Texts are strings, ``tags`` is a list of them, ``output_fields`` a dict whose numbers are
     ``msgspec.Raw``: the digits that were sent. Raises InvalidAlert.
     """
-    value = _first_value(body.decode("utf-8", "replace"))
+    text = body.decode("utf-8", "surrogateescape")
+    value = _first_value(_LONE_BYTE.sub("\ufffd", text))
     if not isinstance(value, tuple):
         raise InvalidAlert("", f"wanted a JSON object, found {_kind(value)}")
     found: dict[str, Any] = {}

@@ -9,7 +9,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sidekick.errors import PartlyDelivered, Rejected, Retryable
-from sidekick.sinks._bulk import Rotation, action_writer, bulk_body, check_answer
+from sidekick.sinks._bulk import (
+    Rotation,
+    action_writer,
+    bulk_body,
+    check_answer,
+    own_document,
+)
 from tests.sinks.conformance import envelope, identity
 
 DAY_NS = 86400 * 1_000_000_000
@@ -26,7 +32,7 @@ def plain(text: str) -> str:
 
 
 def test_each_alert_is_created_under_its_own_id() -> None:
-    body = bulk_body([envelope(0), envelope(7)], action_writer("falco", "none"))
+    body = bulk_body([envelope(0), envelope(7)], action_writer("falco", "none"), own_document)
 
     assert lines(body)[::2] == [
         {"create": {"_index": "falco", "_id": identity(0)}},
@@ -37,7 +43,7 @@ def test_each_alert_is_created_under_its_own_id() -> None:
 def test_a_document_gets_a_timestamp_and_is_otherwise_the_same() -> None:
     one = envelope(5)
 
-    document = lines(bulk_body([one], action_writer("falco", "none")))[1]
+    document = lines(bulk_body([one], action_writer("falco", "none"), own_document))[1]
 
     assert document.pop("@timestamp") == "2023-11-14T22:13:20.000000005Z"
     assert document == json.loads(one.body)
@@ -47,7 +53,7 @@ def test_a_document_gets_a_timestamp_and_is_otherwise_the_same() -> None:
 def test_any_alert_becomes_two_lines_of_json(fields: dict[str, str], time_ns: int) -> None:
     one = envelope(1, fields=fields, time_ns=time_ns)
 
-    action, document = lines(bulk_body([one], action_writer("falco", "daily")))
+    action, document = lines(bulk_body([one], action_writer("falco", "daily"), own_document))
 
     assert action["create"]["_id"] == one.id
     assert document["output_fields"] == fields
@@ -64,7 +70,7 @@ def test_any_alert_becomes_two_lines_of_json(fields: dict[str, str], time_ns: in
     ],
 )
 def test_the_index_is_named_by_the_time_of_the_alert(rotate: Rotation, index: str) -> None:
-    body = bulk_body([envelope(0)], action_writer("falco", rotate))
+    body = bulk_body([envelope(0)], action_writer("falco", rotate), own_document)
 
     assert lines(body)[0]["create"]["_index"] == index
 
@@ -85,7 +91,9 @@ def test_an_alert_whose_time_cannot_be_true_goes_to_the_index_of_its_receipt(
     one = envelope(0, time_ns=ON_2023_11_14)
     received = msgspec.structs.replace(one, received_ns=ON_2023_11_14 + int(days_after * DAY_NS))
 
-    assert lines(bulk_body([received], action_writer("falco", "daily")))[0]["create"] == {
+    assert lines(bulk_body([received], action_writer("falco", "daily"), own_document))[0][
+        "create"
+    ] == {
         "_index": index,
         "_id": one.id,
     }
@@ -95,7 +103,9 @@ def test_alerts_of_one_batch_go_to_the_index_of_their_own_day() -> None:
     times = [ON_2023_11_14, ON_2023_11_14 + DAY_NS, ON_2023_11_14]
 
     body = bulk_body(
-        [envelope(n, time_ns=t) for n, t in enumerate(times)], action_writer("a", "daily")
+        [envelope(n, time_ns=t) for n, t in enumerate(times)],
+        action_writer("a", "daily"),
+        own_document,
     )
 
     assert [one["create"]["_index"] for one in lines(body)[::2]] == [

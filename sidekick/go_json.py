@@ -1,0 +1,74 @@
+"""JSON as Go's encoding/json writes it, for receivers that compare or sign what they get.
+
+It differs from other writers in texts alone: ``<``, ``>``, ``&``, U+2028 and U+2029 are escapes,
+so that JSON can stand in HTML. Maps are sorted by key; that is the caller's part, see ``ordered``.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+
+_HTML = (
+    (b"<", b"\\u003c"),
+    (b">", b"\\u003e"),
+    (b"&", b"\\u0026"),
+    ("\u2028".encode(), b"\\u2028"),
+    ("\u2029".encode(), b"\\u2029"),
+)
+_LONE_BYTE = re.compile("[\udc80-\udcff]")
+_encode = msgspec.json.Encoder().encode
+_members = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
+_items = msgspec.json.Decoder(list[msgspec.Raw]).decode
+_text = msgspec.json.Decoder(str).decode
+
+Value = str | msgspec.Raw
+"""A text, or the JSON text of anything else."""
+
+
+def encode(value: Any) -> bytes:
+    """The JSON of texts, numbers, lists and dicts, dicts in their own order.
+
+    A byte that is no UTF-8 (as ``surrogateescape`` has it) becomes the escape of U+FFFD.
+    """
+    try:
+        text = _encode(value)
+    except UnicodeEncodeError:
+        text = _encode(_with_escapes(value))
+    for char, escape in _HTML:
+        if char in text:
+            text = text.replace(char, escape)
+    return text
+
+
+def ordered(text: bytes) -> dict[str, Value]:
+    """The members of a JSON object by key, objects inside by key too; numbers as they came."""
+    found = _members(text)
+    return {key: _value(found[key]) for key in sorted(found)}
+
+
+def _value(raw: msgspec.Raw) -> Value:
+    text = bytes(raw)
+    if text.startswith(b'"'):
+        return _text(text)
+    return msgspec.Raw(_sorted(text)) if text[:1] in (b"{", b"[") else raw
+
+
+def _sorted(text: bytes) -> bytes:
+    if text.startswith(b"{"):
+        return _encode(ordered(text))
+    return _encode([_value(item) for item in _items(text)])
+
+
+def _with_escapes(value: Any) -> Any:
+    if isinstance(value, str):
+        parts = [_encode(part)[1:-1] for part in _LONE_BYTE.split(value)]
+        return msgspec.Raw(b'"' + b"\\ufffd".join(parts) + b'"')
+    if isinstance(value, Mapping):
+        return {key: _with_escapes(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_with_escapes(item) for item in value]
+    return value

@@ -1,0 +1,107 @@
+"""The alert as falcosidekick has it, and its canonical JSON: what most of its outputs send.
+
+Keys in this order, ``tags`` and ``hostname`` only if there are any; numbers keep their digits:
+
+    {"uuid", "output", "priority", "rule", "time", "output_fields", "source", "tags", "hostname"}
+
+Where that is longer than 4,096 bytes, each text of more than 512 bytes among the fields is cut, in
+``output`` too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import msgspec
+
+from sidekick import go_json, rfc3339
+from sidekick.go_json import Value
+
+_LONG = 4096
+_LONG_FIELD = 512
+_KEPT = 507
+_CUT = "[...]"
+
+
+class Payload(msgspec.Struct, gc=False):
+    """An alert; ``fields`` and ``tags`` are sorted, ``time`` is as Go writes it.
+
+    ``json`` is its canonical JSON, without a newline.
+    """
+
+    uuid: str
+    output: str
+    priority: str
+    rule: str
+    time: str
+    fields: dict[str, Value]
+    source: str
+    tags: list[str]
+    hostname: str
+    json: bytes = b""
+
+
+class _Document(msgspec.Struct, gc=False):
+    uuid: str
+    output: str
+    priority: str
+    rule: str
+    time: str
+    output_fields: msgspec.Raw
+    source: str
+    tags: list[str] = []
+    hostname: str = ""
+
+
+_read = msgspec.json.Decoder(_Document).decode
+
+
+def payload(body: bytes, name: Callable[[str], str] | None = None) -> Payload:
+    """The alert in a document of ours (see ``sidekick.document``); ``name`` renames fields."""
+    found = _read(body)
+    fields = go_json.ordered(bytes(found.output_fields))
+    if name is not None:
+        fields = dict(sorted((name(field), value) for field, value in fields.items()))
+    alert = Payload(
+        found.uuid,
+        found.output,
+        found.priority,
+        found.rule,
+        rfc3339.as_go(found.time),
+        fields,
+        found.source,
+        sorted(found.tags),
+        found.hostname,
+    )
+    alert.json = _canonical(alert)
+    if len(alert.json) > _LONG:
+        _shorten(alert)
+        alert.json = _canonical(alert)
+    return alert
+
+
+def _canonical(alert: Payload) -> bytes:
+    known: dict[str, object] = {
+        "uuid": alert.uuid,
+        "output": alert.output,
+        "priority": alert.priority,
+        "rule": alert.rule,
+        "time": alert.time,
+        "output_fields": alert.fields,
+        "source": alert.source,
+    }
+    if alert.tags:
+        known["tags"] = alert.tags
+    if alert.hostname:
+        known["hostname"] = alert.hostname
+    return go_json.encode(known)
+
+
+def _shorten(alert: Payload) -> None:
+    for name, value in alert.fields.items():
+        if not isinstance(value, str) or len(whole := value.encode()) <= _LONG_FIELD:
+            continue
+        # falcosidekick counts bytes: what it leaves of a character in two is told as U+FFFD.
+        short = whole[:_KEPT].decode(errors="surrogateescape") + _CUT
+        alert.fields[name] = short
+        alert.output = alert.output.replace(value, short)

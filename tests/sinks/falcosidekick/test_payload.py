@@ -1,0 +1,69 @@
+"""The canonical JSON, written out: key order, escapes, numbers, time, what is cut."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from sidekick.sinks._falcosidekick.payload import payload
+from tests.sinks.falcosidekick.alerts import UUID, sent
+
+START = f'{{"uuid":"{UUID}","output":'
+
+
+def test_keys_are_in_order_fields_by_name_and_html_is_escaped() -> None:
+    one = sent(output="<a> & b\u2028", output_fields={"b": "é", "a": {"d": 1, "c": "<"}})
+    assert payload(one.body).json.decode() == (
+        START + r'"\u003ca\u003e \u0026 b\u2028","priority":"Notice",'
+        r'"rule":"Terminal shell in container","time":"2026-01-02T10:20:30.5Z",'
+        r'"output_fields":{"a":{"c":"\u003c","d":1},"b":"é"},'
+        r'"source":"syscall","tags":["container","shell"],"hostname":"node-1"}'
+    )
+
+
+@pytest.mark.parametrize(
+    ("changes", "end"),
+    [
+        ({"tags": []}, b'"source":"syscall","hostname":"node-1"}'),
+        ({"hostname": ""}, b'"tags":["container","shell"]}'),
+        ({"source": "", "tags": None, "hostname": None}, b'"source":"syscalls"}'),
+    ],
+)
+def test_empty_tags_and_hostname_are_left_out(changes: dict[str, Any], end: bytes) -> None:
+    assert payload(sent(**changes).body).json.endswith(end)
+
+
+@pytest.mark.parametrize(
+    ("time", "written"),
+    [
+        ("2026-01-02T10:20:30.120000000Z", "2026-01-02T10:20:30.12Z"),
+        ("2026-01-02T10:20:30.000000000Z", "2026-01-02T10:20:30Z"),
+        ("2026-01-02T10:20:30.5+02:00", "2026-01-02T10:20:30.5+02:00"),
+        ("2026-01-02T10:20:30+00:00", "2026-01-02T10:20:30Z"),
+        ("2026-01-02T10:20:30.1234567891Z", "2026-01-02T10:20:30.123456789Z"),
+    ],
+)
+def test_a_time_loses_the_zeros_of_its_fraction(time: str, written: str) -> None:
+    assert payload(sent(time=time).body).time == written
+
+
+def test_a_number_keeps_its_digits() -> None:
+    one = sent(output_fields={"evt.time": 1767349230500000001, "load": 1.50})
+    assert b'{"evt.time":1767349230500000001,"load":1.5}' in payload(one.body).json
+
+
+def test_long_texts_of_a_long_alert_are_cut_in_the_output_too() -> None:
+    long, short = "x" * 3600, "y" * 512
+    alert = payload(sent(output=f"ran {long}", output_fields={"a": long, "b": short}).body)
+    assert alert.fields == {"a": "x" * 507 + "[...]", "b": short}
+    assert alert.output == "ran " + "x" * 507 + "[...]"
+
+
+def test_a_character_that_is_cut_in_two_is_told_as_unknown() -> None:
+    alert = payload(sent(output_fields={"a": "é" * 2000}).body)
+    assert ("é" * 253 + r'\ufffd[...]"').encode() in alert.json
+
+
+def test_long_texts_of_a_short_alert_stay() -> None:
+    assert payload(sent(output_fields={"a": "x" * 2000}).body).fields == {"a": "x" * 2000}
