@@ -26,6 +26,7 @@ from sidekick.pipeline.fingerprint import (
     fingerprint,
 )
 from sidekick.pipeline.inhibit import InhibitConfig, Inhibitions
+from sidekick.pipeline.rewrite import Rewrite, RewriteConfig
 from sidekick.pipeline.route import KINDS, Decision, RouteConfig, Routes
 from sidekick.pipeline.score import Score, ScoreConfig, band, band_rank, base_score
 from sidekick.pipeline.silence import SilenceConfig, Silences
@@ -54,6 +55,8 @@ class PipelineConfig(Section):
     """Times by name, for routes: a time is in a window if one of its intervals has it."""
     route: RouteConfig = RouteConfig()
     """Who hears of it. Without it every sink hears of every alert."""
+    rewrite: RewriteConfig = RewriteConfig()
+    """What sinks get in another form than the sender's."""
 
 
 class Step(msgspec.Struct, frozen=True, kw_only=True):
@@ -87,6 +90,7 @@ class Process:
         self._inhibitions = Inhibitions(config.inhibit, conditions)
         windows = open_windows(config.windows)
         self._routes = Routes(config.route, lanes, windows, conditions)
+        self._rewrite = Rewrite(config.rewrite)
         self._lanes = tuple(lanes)
         self._clock = Clock()
         self.dedup = Dedup(config.dedup, conditions)
@@ -110,7 +114,7 @@ class Process:
                 sighting = self.dedup.see(key, alert, now_at, now_ns)
             except Exception as error:
                 sighting = self._unseen(key, error)
-        return self._run(alert, sighting, now_ns, now_at, learn=True)
+        return self._rewritten(self._run(alert, sighting, now_ns, now_at, learn=True))
 
     def due(self, now_ns: int) -> list[Outcome]:
         """The digests of the windows that have ended.
@@ -121,7 +125,8 @@ class Process:
         self._score.due(now_at)
         self._inhibitions.due(now_at)
         self.silences.due(now_ns)
-        return [self._digest(closed, now_ns, now_at) for closed in self.dedup.due(now_at)]
+        digests = [self._digest(closed, now_ns, now_at) for closed in self.dedup.due(now_at)]
+        return [self._rewritten(digest) for digest in digests]
 
     def next_due_ns(self) -> int | None:
         """When ``due`` has something to tell at the earliest (it may be past); None: not at all."""
@@ -136,9 +141,8 @@ class Process:
         if self.dedup.config.enabled:
             sighting = self.dedup.peek(key, alert, now_at, now_ns)
         outcome = self._run(alert, sighting, now_ns, now_at, learn=False)
-        return Explanation(
-            steps=self._steps(alert, key, sighting, outcome, now_ns), outcome=outcome
-        )
+        steps = self._steps(alert, key, sighting, outcome, now_ns)
+        return Explanation(steps=steps, outcome=self._rewritten(outcome))
 
     def changes(self) -> list[Item]:
         """The state that changed since the last call, by name; None: it is gone."""
@@ -218,6 +222,16 @@ class Process:
             silenced_by=held,
         )
         return Outcome(alert, assessment, lanes)
+
+    def _rewritten(self, outcome: Outcome) -> Outcome:
+        if not self._rewrite.active:
+            return outcome
+        try:
+            alert = self._rewrite.rewrite(outcome.alert)
+        except Exception as error:
+            self._fault("rewrite", error)
+            return outcome
+        return Outcome(alert, outcome.assessment, outcome.lanes)
 
     def _decide(
         self, alert: Alert, sighting: Sighting, score: int, now_ns: int, now_at: int, learn: bool

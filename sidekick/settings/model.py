@@ -13,6 +13,7 @@ from sidekick.pipeline.dedup_config import DedupConfig
 from sidekick.pipeline.enrich import EnrichConfig
 from sidekick.pipeline.fingerprint import FingerprintConfig
 from sidekick.pipeline.inhibit import InhibitConfig
+from sidekick.pipeline.rewrite import RewriteConfig
 from sidekick.pipeline.route import RouteConfig
 from sidekick.pipeline.score import ScoreConfig
 from sidekick.pipeline.silence import SilenceConfig
@@ -61,6 +62,8 @@ class Settings(Section):
     """Times by a name of your choice, for `active` and `mute` of routes; a list of intervals."""
     route: RouteConfig = RouteConfig()
     """Who hears of what: the root of the tree of routes."""
+    rewrite: RewriteConfig = RewriteConfig()
+    """What sinks get in another form than the sender's."""
     sinks: dict[str, SerializeAsAny[SinkConfig]] = Field(default_factory=dict)
     """Destinations by a name of your choice, each with a lane of its own; 62 at most. Without this
     key: one named `stdout` that prints a line per alert."""
