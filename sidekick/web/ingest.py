@@ -41,6 +41,7 @@ from sidekick.web.health import (
     scrape,
 )
 from sidekick.web.listen import ListenConfig
+from sidekick.web.plain import Plain
 
 _TOKEN_PATH = b"/token/"
 _MANY = b"/v1/alerts"
@@ -355,5 +356,10 @@ async def serve(
     On the way out it takes no more connections, answers what has come, then closes.
     """
     service = Ingest(config, intake, ready, expose or exposition(metrics.REGISTRY), heard)
-    async with serve_service(config, service, path) as port:
+    async with contextlib.AsyncExitStack() as stack:
+        port = await stack.enter_async_context(serve_service(config, service, path))
+        if config.plain is not None and path is None:
+            beside = config.model_copy(update={"port": config.plain.port, "tls": None})
+            plain = Plain(service, config.plain.paths)
+            await stack.enter_async_context(serve_service(beside, plain))
         yield port

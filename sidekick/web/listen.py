@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from sidekick.listener.config import ListenerConfig
 from sidekick.section import Size
+from sidekick.web.plain import PlainConfig
 
 
 class ListenConfig(ListenerConfig):
@@ -19,3 +20,11 @@ class ListenConfig(ListenerConfig):
     """Largest single alert; Kafka's brokers by default take none above 1 MiB either."""
     metrics: Literal["open", "token", "off"] = "open"
     """Who may read `/metrics` here: everybody in `allow`, only who has a token, nobody."""
+    plain: PlainConfig | None = None
+    """With `tls`: a second port of plain HTTP for some paths, such as those of probes."""
+
+    @model_validator(mode="after")
+    def _plain_beside_tls(self) -> Self:
+        if self.plain and not self.tls:
+            raise ValueError("plain is for a listener with tls; without it all is plain")
+        return self
