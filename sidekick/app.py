@@ -8,6 +8,7 @@ import gc
 import logging
 import os
 import signal
+import sys
 import time
 from collections.abc import AsyncIterator, Mapping, Sequence
 from pathlib import Path
@@ -28,6 +29,7 @@ from sidekick.rules.engine import Engine
 from sidekick.sensor.supervisor import SOCKET, StatusMetrics, Supervisor
 from sidekick.settings import Settings, Watcher, changed_sections, load, needs_restart
 from sidekick.settings.check import make_process
+from sidekick.sinks import SinkConfig
 from sidekick.sources import source_module
 from sidekick.sources.falco import decode
 from sidekick.web.admin import AdminConfig
@@ -151,7 +153,7 @@ class App:
             ):
                 print(
                     _banner(self.settings, self._sensor is not None),
-                    file=self._banner_to,
+                    file=self._banner_to or _banner_stream(self.settings),
                     flush=True,
                 )
                 yield
@@ -349,6 +351,16 @@ def _freeze() -> None:
     gc.freeze()
     gc.enable()
     gc.set_threshold(20_000, 20, 50)
+
+
+def _banner_stream(settings: Settings) -> TextIO:
+    """Standard output, unless programs read it: lines that a sink writes for them."""
+    formats = {getattr(sink, "format", "") for sink in settings.sinks.values() if _prints(sink)}
+    return sys.stderr if formats - {"text"} else sys.stdout
+
+
+def _prints(sink: SinkConfig) -> bool:
+    return sink.type == "stdout" and getattr(sink, "stream", "") == "stdout"
 
 
 def _banner(settings: Settings, sensor: bool) -> str:

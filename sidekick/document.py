@@ -12,7 +12,8 @@ when empty. ``first_seen`` and ``last_seen`` are ns since the epoch.
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Collection
+from typing import Any, Literal
 
 import msgspec
 
@@ -64,6 +65,13 @@ class _Written(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
 _encode = msgspec.json.Encoder().encode
 _decoder = msgspec.json.Decoder(Document)
 _raw_decoder = msgspec.json.Decoder(_Written)
+FalcoProperty = Literal["output", "tags", "message", "output_fields"]
+"""What Falco's ``json_include_..._property`` adds to a line of JSON or leaves out."""
+
+FALCO_PROPERTIES: tuple[FalcoProperty, ...] = ("output", "tags", "output_fields")
+"""Those of a Falco that was not told otherwise."""
+
+_OPTIONAL = frozenset({*FALCO_PROPERTIES, "message"})
 _LABELS = {p: p.label for p in Priority}
 
 
@@ -122,11 +130,15 @@ def fields_text(body: bytes) -> bytes:
     return bytes(_raw_decoder.decode(body).output_fields)
 
 
-def as_falco(body: bytes) -> bytes:
-    """A document as Falco writes an alert: its own keys alone, sorted."""
+def as_falco(body: bytes, properties: Collection[str] = FALCO_PROPERTIES) -> bytes:
+    """A document as Falco writes an alert: its own keys alone, sorted.
+
+    Those that may be missing, or added, are there if they are among ``properties``.
+    """
     found = _raw_decoder.decode(body)
-    line = {
+    line: dict[str, Any] = {
         "hostname": found.hostname,
+        "message": message(found.output, found.priority),
         "output": found.output,
         "output_fields": found.output_fields,
         "priority": found.priority,
@@ -135,4 +147,23 @@ def as_falco(body: bytes) -> bytes:
         "tags": found.tags,
         "time": found.time,
     }
+    for name in _OPTIONAL.difference(properties):
+        del line[name]
     return _encode(line)
+
+
+def as_falco_text(body: bytes) -> bytes:
+    """A document as the line that Falco prints for people: what could steer a terminal is
+    escaped."""
+    return printed(_raw_decoder.decode(body).output)
+
+
+def printed(output: str) -> bytes:
+    """An output on one line."""
+    return _encode(output)[1:-1].replace(b"\x7f", b"\\u007f")
+
+
+def message(output: str, priority: str) -> str:
+    """The output without the time and the priority before it."""
+    before, label, rest = output.partition(f": {priority} ")
+    return rest if label and before.isascii() else output

@@ -71,7 +71,8 @@ class SensorProcess:
         """Watch; raises SensorUnavailable, ConfigError, Exit, OSError."""
         logs.set_up(self.settings.logging)
         config = self.settings.sensor
-        sender = Sender(self._client, Outbox(self.settings.state_dir / _OUTBOX, config.outbox))
+        outbox = Outbox(self.settings.state_dir / _OUTBOX, config.outbox)
+        sender = Sender(self._client, outbox, config.queue)
         sensor = Sensor(config, self._engine, sender, self._tell, self._options.excluded)
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: sensor.stop())

@@ -29,7 +29,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "logs": {"section"},
     "kafka": DATA | {"sinks"},
     "compat": DATA,
-    "rules": {"model", "errors", "section"},
+    "rules": {"document", "errors", "model", "section"},
     "rule_files": {"errors", "rules", "rule_packs"},
     "rule_engine": {"errors", "metrics", "rule_files", "rule_packs", "rules"},
     "rule_packs": set(),

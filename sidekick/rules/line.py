@@ -7,6 +7,7 @@ from typing import Any
 
 import msgspec
 
+from sidekick import document
 from sidekick.model import Alert
 
 _encode = msgspec.json.Encoder(order="sorted").encode
@@ -47,10 +48,9 @@ def json_line(alert: Alert, parts: JsonParts = JsonParts()) -> bytes:
 
 def message(alert: Alert) -> str:
     """The output without the time and the priority before it."""
-    before, label, rest = alert.output.partition(f": {alert.priority.label} ")
-    return rest if label and before.isascii() else alert.output
+    return document.message(alert.output, alert.priority.label)
 
 
 def text_line(alert: Alert) -> bytes:
     """The alert as Falco prints it for people: what could steer a terminal is escaped."""
-    return _encode(alert.output)[1:-1].replace(b"\x7f", b"\\u007f")
+    return document.printed(alert.output)

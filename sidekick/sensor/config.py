@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import difflib
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import BeforeValidator, Field
+from pydantic import AfterValidator, BeforeValidator, Field
 
 from sidekick.listener.config import ListenerConfig
 from sidekick.model import Priority
+from sidekick.rules.event_types import EVENT_TYPES
 from sidekick.section import Duration, Secret, Section, Size
 
 Action = Literal["ignore", "log", "alert", "exit"]
@@ -19,6 +21,18 @@ def _priority(value: object) -> object:
     if found is None:
         raise ValueError(f"wanted a priority such as warning, found {value!r}")
     return found.label.lower()
+
+
+def _system_call(name: str) -> str:
+    if name not in EVENT_TYPES:
+        near = difflib.get_close_matches(name, EVENT_TYPES, 1)
+        told = f'; did you mean "{near[0]}"?' if near else ""
+        raise ValueError(f"wanted a system call such as sendto, found {name!r}{told}")
+    return name
+
+
+SystemCall = Annotated[str, AfterValidator(_system_call)]
+"""By its name, as rules compare it with ``evt.type``."""
 
 
 class DropsConfig(Section):
@@ -35,6 +49,8 @@ class DropsConfig(Section):
     """So many times in a row after a quiet time."""
     priority: Annotated[str, BeforeValidator(_priority)] = "warning"
     """The alert's priority; Falco's is debug."""
+    simulate: bool = False
+    """Count a loss that there was not each second (reason `simulated`), to see who hears of it."""
 
 
 class ContainersConfig(Section):
@@ -86,8 +102,14 @@ class SensorConfig(Section):
     """The same for starts and ends of processes."""
     snaplen: int = Field(80, ge=0, le=4096)
     """Bytes of what is sent and received that `evt.buffer` has."""
+    ignore_calls: tuple[SystemCall, ...] = ()
+    """System calls that are not watched though rules ask for them, such as `sendto`: Falco's
+    `base_syscalls.custom_set` with a `!`. Starts and ends of processes are told in any case."""
     processes: int = Field(32_768, ge=256)
     """Processes that are remembered at a time."""
+    queue: int = Field(20_000, ge=100)
+    """Alerts that wait in memory for the hub and the disk; beyond it new ones go, counted (Falco's
+    `outputs_queue.capacity`)."""
     outbox: Size = Field(64 * 1024**2, ge=1024**2)
     """Room on disk for alerts while the hub is away; beyond it the oldest go, counted."""
     token: Secret | None = None

@@ -37,6 +37,7 @@ class Drops:
         self._before: Mapping[str, int] = {}
         self._untold: dict[str, int] = {}
         self._events = 0
+        self._simulated = 0
 
     def look(
         self, totals: Mapping[str, int], events: int, now: float
@@ -45,6 +46,9 @@ class Drops:
 
         ``totals`` are counts since the start; ``events`` those that were taken since the last look.
         """
+        if self._config.simulate:
+            self._simulated += 1
+            totals = {**totals, "simulated": self._simulated}
         new = {reason: total - self._before.get(reason, 0) for reason, total in totals.items()}
         new = {reason: count for reason, count in new.items() if count > 0}
         self._before = dict(totals)

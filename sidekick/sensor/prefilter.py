@@ -7,7 +7,7 @@ left out: ``and`` loses a part, ``or`` becomes true. ``not`` is pushed down to t
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from functools import reduce
 
@@ -29,6 +29,15 @@ def conditions(engine: Engine) -> dict[str, list[int]]:
         for name in all_calls()
         if name in types
     }
+
+
+def without(
+    nodes: Mapping[str, list[int]], ignored: Collection[str]
+) -> tuple[dict[str, list[int]], int]:
+    """The same without some calls, and how many conditions then never hold."""
+    kept = {name: roots for name, roots in nodes.items() if name not in ignored}
+    left = {root for roots in kept.values() for root in roots}
+    return kept, len({root for roots in nodes.values() for root in roots} - left)
 
 
 def filters(graph: Graph, nodes: Mapping[str, Sequence[int]]) -> dict[str, Clauses]:

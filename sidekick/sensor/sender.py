@@ -18,7 +18,6 @@ from sidekick.sensor.outbox import Outbox
 log = logging.getLogger(__name__)
 
 _BATCH_ALERTS = 500
-_WAITING_ALERTS = 20_000
 _FIRST_PAUSE = 0.25
 _LONGEST_PAUSE = 5.0
 
@@ -38,9 +37,11 @@ class Hub(Protocol):
 class Sender:
     """A thread of its own. ``put`` never waits; what nobody can keep is counted in ``dropped``."""
 
-    def __init__(self, hub: Hub, outbox: Outbox) -> None:
+    def __init__(self, hub: Hub, outbox: Outbox, queue: int = 20_000) -> None:
+        """``queue``: so many alerts wait in memory at most."""
         self._hub = hub
         self._outbox = outbox
+        self._queue = queue
         self._waiting: deque[Alert] = deque()
         self._beat: Heartbeat | None = None
         self._something = threading.Event()
@@ -68,7 +69,7 @@ class Sender:
 
     def put(self, alerts: Sequence[Alert]) -> None:
         """Take alerts."""
-        room = _WAITING_ALERTS - len(self._waiting)
+        room = self._queue - len(self._waiting)
         if room < len(alerts):
             self._dropped += len(alerts) - max(room, 0)
             alerts = alerts[: max(room, 0)]

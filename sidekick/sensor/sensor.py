@@ -16,6 +16,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from pathlib import Path
 
+from sidekick.ebpf.calls import all_calls
 from sidekick.ebpf.libbpf import BpfError
 from sidekick.ebpf.probe import WAKE_SECS, Probe, ProbeConfig, open_probe
 from sidekick.errors import ConfigError
@@ -30,7 +31,7 @@ from sidekick.sensor.docker import Docker
 from sidekick.sensor.drops import Drops, alert_of
 from sidekick.sensor.fields.extract import Knowledge
 from sidekick.sensor.names import DomainNames, compared
-from sidekick.sensor.prefilter import conditions, filters, with_leads
+from sidekick.sensor.prefilter import conditions, filters, with_leads, without
 from sidekick.sensor.processes import Processes
 from sidekick.sensor.sender import Sender
 from sidekick.sensor.status import Status
@@ -112,8 +113,13 @@ class Sensor:
 
     def _ask_for(self, probe: Probe) -> None:
         """Tell the kernel which calls the rules ask for, and what they ask of them."""
-        nodes = conditions(self._engine)
+        ignored = self._config.ignore_calls
+        nodes, blind = without(conditions(self._engine), ignored)
+        if blind:
+            about = {"rules": blind, "calls": ",".join(ignored)}
+            log.warning("rules cannot match: sensor.ignore_calls has all their calls", extra=about)
         asked = with_leads(filters(self._engine.graph, nodes), os.path.realpath)
+        asked |= dict.fromkeys(all_calls().keys() & ignored, ())
         try:
             probe.replace_filters(asked)
         except BpfError as error:

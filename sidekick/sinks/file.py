@@ -1,4 +1,4 @@
-"""A file of JSON lines, rotated by size and age."""
+"""A file of lines, rotated by size and age."""
 
 from __future__ import annotations
 
@@ -18,10 +18,13 @@ from typing import Any, BinaryIO, ClassVar, Literal, TypeVar
 
 from pydantic import Field
 
+from sidekick import document
+from sidekick.document import FalcoProperty
 from sidekick.errors import Retryable
 from sidekick.model import Envelope
 from sidekick.section import Duration, Size
 from sidekick.sinks import LaneConfig, Sink, SinkConfig
+from sidekick.sinks._falco import lines
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -30,7 +33,7 @@ _CLOSE_SECS = 5.0
 
 
 class Config(SinkConfig):
-    """A file of JSON lines."""
+    """A file of lines, JSON unless it says otherwise."""
 
     example: ClassVar[str] = """\
 type: file
@@ -45,6 +48,11 @@ gzip: true
     path: Path
     """The file; its folder is made when it is missing. Another program may rotate it too: a file
     that was moved away is opened anew."""
+    format: Literal["json", "falco", "falco_text"] = "json"
+    """`json`: the alert's document, one a line; `falco`: the line that Falco itself writes with
+    `json_output`, `falco_text` the one without it."""
+    falco_properties: tuple[FalcoProperty, ...] = document.FALCO_PROPERTIES
+    """Those of a line of `format: falco` that may be missing, as by `json_include_..._property`."""
     rotate_size: Size = 100 * 1024 * 1024
     """Start a new file before this one would grow larger; 0: never."""
     rotate_age: Duration = 0.0
@@ -159,15 +167,16 @@ class RotatedFile:
 class FileSink:
     """Writes in a thread, one at a time, so that a slow disk holds up nothing else."""
 
-    def __init__(self, file: RotatedFile, path: Path) -> None:
+    def __init__(self, file: RotatedFile, config: Config) -> None:
         self._file = file
-        self._path = path
+        self._path = config.path
+        self._line = lines(config.falco_properties)[config.format]
         self._turn = asyncio.Lock()
         self._work: asyncio.Future[Any] | None = None
         self._tidying: asyncio.Task[None] | None = None
 
     async def send(self, batch: Sequence[Envelope]) -> None:
-        if await self._append(b"".join([e.body + b"\n" for e in batch])):
+        if await self._append(b"".join([self._line(e.body) + b"\n" for e in batch])):
             self.tidy()
 
     async def probe(self) -> None:
@@ -212,7 +221,7 @@ class FileSink:
 @asynccontextmanager
 async def open_sink(config: Config) -> AsyncIterator[Sink]:
     """The file is opened with the first alert, and again after a fault."""
-    sink = FileSink(RotatedFile(config), config.path)
+    sink = FileSink(RotatedFile(config), config)
     sink.tidy()
     try:
         yield sink

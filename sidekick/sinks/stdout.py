@@ -10,11 +10,12 @@ from contextlib import asynccontextmanager
 from typing import ClassVar, Literal
 
 from sidekick import document
-from sidekick.document import Document
+from sidekick.document import Document, FalcoProperty
 from sidekick.errors import Retryable
 from sidekick.model import Envelope, Priority
 from sidekick.sinks import LaneConfig, Sink, SinkConfig
 from sidekick.sinks import _render as render
+from sidekick.sinks._falco import lines
 
 _FILE_NUMBERS = {"stdout": 1, "stderr": 2}
 
@@ -45,9 +46,11 @@ format: text
     type: Literal["stdout"] = "stdout"
     stream: Literal["stdout", "stderr"] = "stdout"
     """Which of the two streams."""
-    format: Literal["text", "json", "falco"] = "text"
+    format: Literal["text", "json", "falco", "falco_text"] = "text"
     """`text`: a readable line per alert; `json`: its document, one a line; `falco`: the line that
-    Falco itself prints with `json_output`."""
+    Falco itself prints with `json_output`, `falco_text` the one without it."""
+    falco_properties: tuple[FalcoProperty, ...] = document.FALCO_PROPERTIES
+    """Those of a line of `format: falco` that may be missing, as by `json_include_..._property`."""
     color: Literal["auto", "always", "never"] = "auto"
     """Colour of the priority; `auto`: only on a terminal."""
     lane: LaneConfig = LaneConfig(batch_items=500, concurrency=1)
@@ -122,9 +125,11 @@ async def open_sink(config: Config) -> AsyncIterator[Sink]:
     """The stream is not ours: it is neither closed nor made non-blocking."""
     number = _FILE_NUMBERS[config.stream]
     colored = config.color == "always" or (config.color == "auto" and os.isatty(number))
-    lines: dict[str, Callable[[Envelope], bytes]] = {
-        "json": lambda envelope: envelope.body,
-        "falco": lambda envelope: document.as_falco(envelope.body),
-        "text": lambda envelope: _line(document.read(envelope.body), envelope.priority, colored),
-    }
-    yield Stdout(number, lines[config.format])
+    as_falco = lines(config.falco_properties)
+
+    def line(envelope: Envelope) -> bytes:
+        if config.format == "text":
+            return _line(document.read(envelope.body), envelope.priority, colored)
+        return as_falco[config.format](envelope.body)
+
+    yield Stdout(number, line)

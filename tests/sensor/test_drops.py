@@ -55,6 +55,15 @@ def test_below_the_threshold_it_is_only_counted(lost: int, told: bool) -> None:
     assert (loss is not None) is told
 
 
+def test_a_simulated_loss_is_told_as_any_other() -> None:
+    drops = Drops(DropsConfig(simulate=True, max_burst=5))
+    for second in range(3):
+        new, loss = drops.look({"busy": 0}, 10, float(second))
+        assert new == {"simulated": 1}
+        assert loss is not None
+        assert (loss.lost, loss.reasons) == (1, {"simulated": 1})
+
+
 def test_the_alert_has_falcos_shape() -> None:
     loss = Loss(7, 93, {"calls_full": 4, "busy": 3})
     alert = alert_of(loss, DropsConfig(), "node", 1_700_000_000_000_000_001)

@@ -13,7 +13,7 @@ from sidekick.ebpf.calls import all_calls
 from sidekick.ebpf.filters import MAX_CLAUSES, Clause, Paths
 from sidekick.rules.engine import Engine
 from sidekick.sensor.clauses import ALL, FALSE, TRUE
-from sidekick.sensor.prefilter import Derivation, conditions, filters, with_leads
+from sidekick.sensor.prefilter import Derivation, conditions, filters, with_leads, without
 from sidekick.sensor.record import Record
 from sidekick.sensor.stream import Stream
 from tests.nightly import examples
@@ -165,6 +165,13 @@ def test_the_official_rules_ask_the_kernel_for_little() -> None:
     made = filters(found.graph, conditions(found))
     assert all(0 < len(of) <= MAX_CLAUSES for of in made.values())
     assert {"symlink", "linkat", "ptrace", "socket", "chmod"} <= set(made)
+
+
+def test_a_call_that_is_ignored_is_not_asked_for_and_who_cannot_match_is_counted() -> None:
+    nodes = {"openat": [1, 2], "sendto": [2, 3], "sendmsg": [3]}
+    assert without(nodes, ()) == (nodes, 0)
+    assert without(nodes, ["sendto"]) == ({"openat": [1, 2], "sendmsg": [3]}, 0)
+    assert without(nodes, ["sendto", "sendmsg", "mkdir"]) == ({"openat": [1, 2]}, 1)
 
 
 def test_a_path_with_links_is_asked_for_where_it_leads_too() -> None:

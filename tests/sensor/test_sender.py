@@ -113,6 +113,13 @@ def test_what_waits_in_memory_is_bounded_and_the_rest_counted(tmp_path: Path) ->
     assert sender.sent == 20_000
 
 
+def test_the_bound_of_what_waits_in_memory_is_a_setting(tmp_path: Path) -> None:
+    sender = Sender(Hub(), Outbox(tmp_path, 1 << 20), queue=150)
+    sender.put(alerts(*range(100)))
+    sender.put(alerts(*range(100)))
+    assert sender.dropped == 50
+
+
 def test_what_not_even_the_disk_takes_is_counted(tmp_path: Path) -> None:
     hub = Hub()
     hub.away.set()

@@ -145,3 +145,32 @@ async def test_a_full_disk_leaves_no_half_line() -> None:
     async with open_sink(Config(path=Path("/dev/full"))) as sink:
         with pytest.raises(Retryable, match="No space left"):
             await sink.send([envelope(1)])
+
+
+@pytest.mark.parametrize(
+    ("keys", "wanted"),
+    [
+        ({}, {"uuid", "sidekick", "output", "tags"}),
+        ({"format": "falco"}, {"output", "tags", "output_fields"}),
+        ({"format": "falco", "falco_properties": ["message", "tags"]}, {"message", "tags"}),
+    ],
+    ids=str,
+)
+async def test_lines_are_documents_or_what_falco_would_write(
+    tmp_path: Path, keys: dict[str, Any], wanted: set[str]
+) -> None:
+    path = tmp_path / "alerts"
+    async with open_sink(Config.model_validate({"path": path, **keys})) as sink:
+        await sink.send([envelope(1), envelope(2)])
+    optional = {"uuid", "sidekick", "output", "tags", "message", "output_fields"}
+    for line in path.read_text().splitlines():
+        assert set(json.loads(line)) & optional >= wanted
+        if keys:
+            assert set(json.loads(line)) & optional == wanted
+
+
+async def test_falcos_text_is_a_line_an_alert(tmp_path: Path) -> None:
+    path = tmp_path / "alerts"
+    async with open_sink(Config.model_validate({"path": path, "format": "falco_text"})) as sink:
+        await sink.send([envelope(1, output="12:00:00.1: Notice a\nb"), envelope(2, output="é")])
+    assert path.read_text() == "12:00:00.1: Notice a\\nb\né\n"
