@@ -29,7 +29,7 @@ config_option = click.option(
     "config",
     type=click.Path(path_type=Path),
     envvar="SIDEKICK_CONFIG",
-    help="The configuration file; without it: the defaults.",
+    help="The configuration file; without it: falcosidekick's variables, or the defaults.",
 )
 state_option = click.option(
     "--state",

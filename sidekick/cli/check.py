@@ -55,11 +55,18 @@ def _print(config: Path | None, settings: Settings, rules: int, found: dict[str,
             f"{coloured('fail')}  {name}: {safe(fault)}" if fault else f"{coloured('ok')}    {name}"
         )
         click.echo(told)
-    place = config or "the defaults"
+    place = config or _place_of_variables()
     sinks = counted(len(settings.sinks), "sink")
     sources = counted(len(settings.sources), "source")
     matched = counted(rules, "rule")
     click.echo(f"{place}: no faults; {sinks}, {sources} beside HTTP, {matched}")
+
+
+def _place_of_variables() -> str:
+    """What counts without a file."""
+    from sidekick import compat
+
+    return "falcosidekick's variables" if compat.switched_on(os.environ) else "the defaults"
 
 
 async def probe_all(settings: Settings) -> dict[str, str]:

@@ -23,7 +23,8 @@ import click
 def command(config: Path | None, state: Path | None) -> None:
     """Take alerts on :2801, deliver them to the configured sinks.
 
-    Without a configuration file, prints a line per alert.
+    Without a configuration file, falcosidekick's environment variables count; without those, a
+    line per alert is printed.
     """
     import uvloop
 

@@ -22,7 +22,8 @@ def command(
     """Watch this machine and deliver alerts to the configured sinks.
 
     The sensor needs root, or CAP_BPF and CAP_PERFMON; without them the hub runs alone, as
-    `sidekick hub` does. Without a configuration file, prints a line per alert.
+    `sidekick hub` does. Without a configuration file, falcosidekick's environment variables count;
+    without those, a line per alert is printed.
     """
     import uvloop
 

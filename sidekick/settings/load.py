@@ -40,7 +40,9 @@ def load(
     """
     files = set() if files is None else files
     name = str(path) if path else "configuration"
-    tree = _tree(path, name, files)
+    if path:
+        files.add(path)
+    tree = read_tree(path) if path else Tree()
     value = tree.value if tree.value is not None else {}
     expansion = Expansion(environ, path.parent if path else FilePath())
     faults = Faults(name, tree, expansion)
@@ -52,10 +54,9 @@ def load(
     return _Load(faults, value, environ, overrides or {}, files).settings()
 
 
-def _tree(path: FilePath | None, name: str, files: set[FilePath]) -> Tree:
-    if path is None:
-        return Tree()
-    files.add(path)
+def read_tree(path: FilePath) -> Tree:
+    """The values of a YAML file as they are written; raises ``ConfigError``."""
+    name = str(path)
     try:
         with path.open("rb") as stream:
             raw = stream.read(MAX_BYTES + 1)
@@ -101,7 +102,7 @@ class _Load:
 
     def _prepare(self) -> list[str]:
         """Bring the value into sidekick's own shape; returns warnings."""
-        if compat.recognise(self.value):
+        if self._is_falcosidekicks():
             translated = compat.translate(self.value, self.environ)
             self.value, self.faults.moved = translated.value, translated.places
             for path, variable in translated.variables.items():
@@ -113,6 +114,11 @@ class _Load:
         for path, reason in self.faults.expansion.faults:
             self.faults.add(path, reason)
         return []
+
+    def _is_falcosidekicks(self) -> bool:
+        if not self.value:
+            return compat.switched_on(self.environ)
+        return compat.recognise(self.value, Settings.model_fields)
 
     def _override(self, path: Path, item: Any) -> None:
         self.faults.command_line.add(path)

@@ -17,6 +17,8 @@ class TlsConfig(Section):
 
     ca_file: Path | None = None
     """Certificates of the authorities (PEM) to trust instead of the system's."""
+    extra_ca_files: tuple[Path, ...] = ()
+    """Certificates of authorities (PEM) to trust beside the system's or those of `ca_file`."""
     cert_file: Path | None = None
     """Our own certificate chain (PEM), for destinations that ask for one (mTLS)."""
     key_file: Path | None = None
@@ -39,15 +41,23 @@ def client_context(tls: TlsConfig) -> ssl.SSLContext:
 
     Reads files: takes some 20 ms, so call it in a thread.
     """
-    try:
-        context = ssl.create_default_context(cafile=tls.ca_file)
-    except (OSError, ssl.SSLError) as error:
-        raise ConfigError([f"cannot read the certificates in {tls.ca_file}: {error}"]) from error
+    context = _trusting(tls)
     if not tls.verify:
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE
     if tls.cert_file is not None:
         _identify(context, tls)
+    return context
+
+
+def _trusting(tls: TlsConfig) -> ssl.SSLContext:
+    file = tls.ca_file
+    try:
+        context = ssl.create_default_context(cafile=file)
+        for file in tls.extra_ca_files:
+            context.load_verify_locations(file)
+    except (OSError, ssl.SSLError) as error:
+        raise ConfigError([f"cannot read the certificates in {file}: {error}"]) from error
     return context
 
 

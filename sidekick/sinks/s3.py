@@ -98,6 +98,8 @@ sse: aws:kms
     def _whole(self) -> Self:
         if bool(self.access_key_id) != bool(self.secret_access_key.get_secret_value()):
             raise ValueError("wanted access_key_id and secret_access_key, found only one of them")
+        if self.tls.extra_ca_files:
+            raise ValueError("wanted tls.ca_file with all authorities: boto3 takes one file")
         if self.kms_key_id and self.sse != "aws:kms":
             raise ValueError("kms_key_id is for sse: aws:kms")
         return self

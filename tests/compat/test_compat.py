@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from sidekick.compat import recognise
 from sidekick.errors import ConfigError
+from sidekick.pipeline.route import RouteConfig
 from sidekick.settings import Settings, load
 
 WEBHOOK = "webhook:\n  address: http://127.0.0.1:9/\n"
@@ -29,26 +29,11 @@ def sink(tmp_path: Path, text: str, name: str, **environ: str) -> dict[str, Any]
     }
 
 
-@pytest.mark.parametrize(
-    ("keys", "is_theirs"),
-    [
-        (["listenaddress", "listenport"], True),
-        (["Slack", "customfields"], True),
-        (["teams"], True),
-        (["sinks"], False),
-        (["listenport", "sinks"], False),
-        (["listen"], False),
-        ([], False),
-    ],
-)
-def test_a_file_is_theirs_when_all_its_keys_are(keys: list[str], is_theirs: bool) -> None:
-    assert recognise(dict.fromkeys(keys)) == is_theirs
-
-
 def test_every_alert_is_delivered_to_every_output(tmp_path: Path) -> None:
     settings = loaded(tmp_path, WEBHOOK + "loki: {hostport: 'http://127.0.0.1:8'}\n")
     assert not settings.dedup.enabled
-    assert settings.route.lanes == ("webhook", "loki")
+    assert settings.route == RouteConfig()
+    assert set(settings.sinks) == {"webhook", "loki"}
     assert settings.warnings == ()
 
 
@@ -115,9 +100,7 @@ def test_an_output_becomes_a_sink(
     assert wanted.items() <= sink(tmp_path, text, name).items()
 
 
-@pytest.mark.parametrize(
-    ("limit", "concurrency"), [("", 64), ("1", 1), ("64", 64), ("0", 256), ("x", 64)]
-)
+@pytest.mark.parametrize(("limit", "concurrency"), [("", 64), ("1", 1), ("64", 64), ("0", 256)])
 def test_as_many_requests_are_in_flight_as_it_says(
     tmp_path: Path, limit: str, concurrency: int
 ) -> None:
@@ -149,22 +132,41 @@ def test_a_threshold_is_a_route_and_the_test_alert_passes_it(tmp_path: Path) -> 
     assert route.routes[0].match == 'alert.priority >= critical or alert.rule = "Test rule"'
 
 
-@pytest.mark.parametrize("priority", ["", "info", "loud"])
+@pytest.mark.parametrize(("priority", "told"), [("", 0), ("info", 1), ("loud", 1)])
 def test_a_threshold_that_falcosidekick_does_not_know_lets_everything_pass(
-    tmp_path: Path, priority: str
+    tmp_path: Path, priority: str, told: int
 ) -> None:
     settings = loaded(tmp_path, WEBHOOK + f"  minimumpriority: '{priority}'\n")
-    assert settings.route.lanes == ("webhook",)
+    assert settings.route == RouteConfig()
+    assert ["every alert pass" in warning for warning in settings.warnings] == [True] * told
 
 
-def test_client_certificates_come_from_their_folder(tmp_path: Path) -> None:
+def test_client_certificates_come_from_their_folder_or_their_own_keys(tmp_path: Path) -> None:
     text = "mutualtlsfilespath: /certs\nmutualtlsclient: {keyfile: /k.pem}\n"
+    text += "tlsclient: {cacertfile: /more.pem}\n"
     tls = sink(tmp_path, text + WEBHOOK + "  mutualtls: true\n", "webhook")["tls"]
-    assert {key: str(value) for key, value in tls.items()} == {
+    assert {key: str(value) for key, value in tls.items() if key != "extra_ca_files"} == {
         "cert_file": "/certs/client.crt",
         "key_file": "/k.pem",
-        "ca_file": "/certs/ca.crt",
     }
+    assert tls["extra_ca_files"] == (Path("/certs/ca.crt"), Path("/more.pem"))
+
+
+@pytest.mark.parametrize(
+    ("keys", "verify", "shown"),
+    [
+        ("checkcert: false", False, False),
+        ("checkcert: false\n  mutualtls: false", False, False),
+        ("checkcert: true\n  mutualtls: true", True, True),
+        # As falcosidekick documents it: with mutual TLS the server is always checked.
+        ("checkcert: false\n  mutualtls: true", True, True),
+    ],
+)
+def test_who_is_trusted_and_who_we_are_are_two_things(
+    tmp_path: Path, keys: str, verify: bool, shown: bool
+) -> None:
+    tls = loaded(tmp_path, f"{WEBHOOK}  {keys}\n").sinks["webhook"].tls  # type: ignore[attr-defined]
+    assert (tls.verify, tls.cert_file is not None) == (verify, shown)
 
 
 def test_the_listener_serves_tls_where_falcosidekick_would(tmp_path: Path) -> None:
@@ -177,10 +179,51 @@ def test_the_listener_serves_tls_where_falcosidekick_would(tmp_path: Path) -> No
     )
 
 
-def test_what_has_no_counterpart_is_told_in_one_sentence(tmp_path: Path) -> None:
-    text = WEBHOOK + "teams: {webhookurl: 'https://t'}\nslack: {messageformat: x, icon: ''}\n"
-    (warning,) = loaded(tmp_path, text + "bracketreplacer: _\ntemplatedfields: {}\n").warnings
-    assert "bracketreplacer, slack.messageformat, teams.webhookurl: " in warning
+@pytest.mark.parametrize(
+    ("text", "environ", "sentences"),
+    [
+        (
+            "teams: {webhookurl: 'https://t'}",
+            {},
+            ["teams.webhookurl: sidekick has no"],
+        ),
+        ("", {"TEAMS_WEBHOOKURL": "x"}, ["TEAMS_WEBHOOKURL: sidekick has no output teams yet"]),
+        ("opsgenie: {region: eu}", {}, ["opsgenie.region: sidekick has no output opsgenie yet"]),
+        ("opsgenie: {region: ''}", {}, []),
+        ("slack: {icon: x, webhookurl: ''}", {}, []),
+        ("slac: {webhookurl: x}", {}, ['no such key; did you mean "slack.webhookurl"?']),
+        ("kafka: {hostport: x}", {}, ["kafka: it is off, as kafka.topic is not set"]),
+        ("aws: {s3: {bucket: b-1}, rolearn: r}", {}, ["aws.rolearn: sidekick has no such setting"]),
+        (
+            "",
+            {"AWS_SQS_URL": "x", "AWS_REGION": "r"},
+            ["AWS_SQS_URL: sidekick has no"],
+        ),
+        ("customtags: '%NOBODY,a'", {}, ["the environment variable NOBODY is not set; left out"]),
+    ],
+)
+def test_what_is_not_taken_over_is_told(
+    tmp_path: Path, text: str, environ: dict[str, str], sentences: list[str]
+) -> None:
+    warnings = loaded(tmp_path, f"{WEBHOOK}{text}\n", **environ).warnings
+    assert len(warnings) == len(sentences)
+    for warning, sentence in zip(warnings, sentences, strict=True):
+        assert sentence in warning
+
+
+def test_without_an_output_alerts_are_printed(tmp_path: Path) -> None:
+    settings = loaded(tmp_path, "listenport: 2801\n")
+    assert [sink.type for sink in settings.sinks.values()] == ["stdout"]
+    assert any("no output is on" in warning for warning in settings.warnings)
+
+
+def test_what_is_added_takes_the_place_of_an_alerts_own(tmp_path: Path) -> None:
+    text = "customfields: {a: '%NAME', Kept.Case: '%'}\ncustomtags: [x, '', '%NAME']\n"
+    enrich = loaded(tmp_path, text + WEBHOOK, NAME="{n}").enrich
+    assert enrich.fields == {"a": "{{n}}", "Kept.Case": "%"}
+    assert enrich.tags == ("x", "{{n}}")
+    assert enrich.overwrite
+    assert not loaded(tmp_path, WEBHOOK).enrich.overwrite
 
 
 def test_a_fault_has_its_place_in_falcosidekicks_file(tmp_path: Path) -> None:

@@ -1,0 +1,47 @@
+"""Grafana Loki."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sidekick.compat.key import Key, Output
+from sidekick.compat.outputs._common import comma_list, http
+
+LABELS = (
+    *("alert.rule", "alert.source", "alert.priority", "alert.hostname", "alert.tags"),
+    *("k8s.ns.name", "k8s.pod.name"),
+)
+"""falcosidekick's own."""
+
+
+def _labels(text: str) -> Any:
+    return [*LABELS, *comma_list(text)]
+
+
+OUTPUT = Output(
+    "loki",
+    "loki",
+    ("hostport",),
+    (
+        Key("hostport", "url"),
+        Key("endpoint", "path", default="/loki/api/v1/push"),
+        Key("user", "user"),
+        Key("apikey", "password", secret=True),
+        Key("tenant", "tenant", secret=True),
+        Key("format", "line", default="text", written=True),
+        Key(
+            "extralabels",
+            "label_fields",
+            "labels",
+            convert=_labels,
+            note="Beside falcosidekick's own labels and the fields of `customfields` and "
+            "`templatedfields`.",
+            differs="A field has 10,000 values at most as a label, further ones are `other`.",
+        ),
+        *http(),
+    ),
+    (
+        ("labels", {}, "falcosidekick has no label `job`"),
+        ("label_values", 10_000, "falcosidekick has no bound; Loki pays for each value"),
+    ),
+)

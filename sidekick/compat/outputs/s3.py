@@ -1,0 +1,36 @@
+"""A bucket of S3."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from sidekick.compat.key import Key, Output
+from sidekick.compat.outputs._common import MINIMUM_PRIORITY
+
+_READ_AGAIN = (
+    "falcosidekick 2.33 and newer do not read it; without it the AWS SDK finds its own, as there."
+)
+
+OUTPUT = Output(
+    "aws",
+    "s3",
+    ("s3.bucket",),
+    (
+        Key("s3.bucket", "bucket"),
+        Key("s3.prefix", "prefix", default="falco", written=True),
+        Key("s3.endpoint", "endpoint"),
+        Key("s3.objectcannedacl", "acl", default="bucket-owner-full-control", written=True),
+        replace(MINIMUM_PRIORITY, name="s3.minimumpriority"),
+        Key("region", "region", differs=_READ_AGAIN),
+        Key("accesskeyid", "access_key_id", differs=_READ_AGAIN),
+        Key("secretaccesskey", "secret_access_key", secret=True, differs=_READ_AGAIN),
+        Key("rolearn", missing="the role is the pod's or machine's own"),
+        Key("externalid", missing="no role is assumed"),
+        Key(
+            "checkidentity",
+            default="true",
+            needless="a wrong identity holds up this output only, and nothing is lost meanwhile",
+        ),
+    ),
+    (("lane.batch_age", 0.25, "falcosidekick writes an object an alert at once"),),
+)

@@ -1,0 +1,84 @@
+"""What falcosidekick's keys became: our settings, each with where it came from and why."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from sidekick.compat.key import Path
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """One of our settings.
+
+    ``key`` is falcosidekick's, "" for what we set of ourselves; ``variable`` or ``place`` says
+    where its value stood. ``whole``: the value is the variable's text and nothing else. ``why`` is
+    what differs from falcosidekick, or the reason for what we set.
+    """
+
+    path: Path
+    value: Any
+    key: str = ""
+    variable: str = ""
+    place: Path = ()
+    whole: bool = False
+    secret: bool = False
+    why: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Translation:
+    """``settings`` in the order of their writing; ``needless`` are keys that were set and have no
+    counterpart because they need none, each with the reason."""
+
+    settings: Mapping[Path, Setting]
+    warnings: tuple[str, ...]
+    needless: Mapping[str, str]
+
+    @property
+    def value(self) -> dict[str, Any]:
+        """The configuration in our keys."""
+        whole: dict[str, Any] = {}
+        for setting in self.settings.values():
+            part = whole
+            for step in setting.path[:-1]:
+                part = part.setdefault(str(step), {})
+            last = str(setting.path[-1])
+            # An empty mapping only says that its section is there.
+            part[last] = part.get(last, {}) if setting.value == {} else setting.value
+        return whole
+
+    @property
+    def places(self) -> dict[Path, Path]:
+        """Where the value at each of our paths stood in falcosidekick's file."""
+        return {path: one.place for path, one in self.settings.items() if one.place}
+
+    @property
+    def variables(self) -> dict[Path, str]:
+        """Which environment variable the value at each of our paths came from."""
+        return {path: one.variable for path, one in self.settings.items() if one.variable}
+
+
+@dataclass
+class Draft:
+    """A translation in the making."""
+
+    settings: dict[Path, Setting] = field(default_factory=dict)
+    warnings: list[str] = field(default_factory=list)
+    needless: dict[str, str] = field(default_factory=dict)
+
+    def set(self, setting: Setting) -> None:
+        """Take a setting over; a later one for the same path counts."""
+        self.settings[setting.path] = setting
+
+    def warn(self, sentence: str) -> None:
+        """Tell the user of something that does not work as it is written."""
+        if sentence not in self.warnings:
+            self.warnings.append(sentence)
+
+    def sinks(self) -> list[str]:
+        """The names of the sinks so far."""
+        names = (str(path[1]) for path in self.settings if path[0] == "sinks")
+        return list(dict.fromkeys(names))

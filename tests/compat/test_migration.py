@@ -1,0 +1,231 @@
+"""A migrated configuration has the effect of the one that it was made from, and no secret in it."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Mapping
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import pytest
+import yaml
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
+
+from sidekick import compat
+from sidekick.compat.key import variable
+from sidekick.compat.migration import SECRETS, Migration, migrate
+from sidekick.errors import ConfigError
+from sidekick.settings import Settings, load
+
+SECRET = "a-secret-of-some-length"
+
+# Every key once, with a value that is not its default.
+EVERYTHING: dict[str, str] = {
+    "listenaddress": "127.0.0.1",
+    "listenport": "2900",
+    "debug": "true",
+    "customfields": "env:prod,k8s.cluster.name:a{b}${c},from:%REGION",
+    "customtags": "one,%REGION,{two}",
+    "mutualtlsfilespath": "/certs",
+    "mutualtlsclient.certfile": "/c.pem",
+    "tlsclient.cacertfile": "/ca.pem",
+    "tlsserver.deploy": "true",
+    "tlsserver.certfile": "/s.crt",
+    "tlsserver.mutualtls": "true",
+    "slack.webhookurl": f"https://hooks.example/{SECRET}",
+    "slack.channel": "#alerts",
+    "slack.footer": "it's \"quoted\" ${HOME}",
+    "slack.icon": ":x:",
+    "slack.username": "me: you",
+    "slack.outputformat": "text",
+    "slack.minimumpriority": "error",
+    "slack.mutualtls": "true",
+    "slack.maxconcurrentrequests": "3",
+    "webhook.address": f"http://h/{SECRET}",
+    "webhook.method": "put",
+    "webhook.customheaders": f"Authorization:Bearer {SECRET},X-B:2",
+    "webhook.checkcert": "false",
+    "webhook.minimumpriority": "Notice",
+    "elasticsearch.hostport": "http://e:9200",
+    "elasticsearch.index": "alerts",
+    "elasticsearch.suffix": "annually",
+    "elasticsearch.pipeline": "p",
+    "elasticsearch.username": "elastic",
+    "elasticsearch.password": SECRET,
+    "elasticsearch.enablecompression": "true",
+    "elasticsearch.createindextemplate": "true",
+    "elasticsearch.numberofreplicas": "-1",
+    "elasticsearch.batching.enabled": "true",
+    "elasticsearch.batching.batchsize": "9000",
+    "elasticsearch.batching.flushinterval": "250ms",
+    "elasticsearch.customheaders": '{"X-A": "1,2"}',
+    "loki.hostport": "http://l:3100/",
+    "loki.endpoint": "/push",
+    "loki.user": "u",
+    "loki.apikey": SECRET,
+    "loki.tenant": "a-tenant",
+    "loki.format": "json",
+    "loki.extralabels": "proc.name, fd.name",
+    "alertmanager.hostport": "http://a:9093,http://b:9093",
+    "alertmanager.expiresafter": "90",
+    "alertmanager.extralabels": "cluster:x,url:http://y",
+    "alertmanager.extraannotations": "runbook:https://r",
+    "aws.s3.bucket": "bucket",
+    "aws.s3.prefix": "pre/fix",
+    "aws.s3.endpoint": "http://minio:9000",
+    "aws.region": "eu-central-1",
+    "aws.accesskeyid": "AKIA",
+    "aws.secretaccesskey": SECRET,
+    "kafka.hostport": "k:9092,k2",
+    "kafka.topic": "falco",
+    "kafka.sasl": "SCRAM_SHA512",
+    "kafka.username": "u",
+    "kafka.password": SECRET,
+    "kafka.tls": "true",
+    "kafka.checkcert": "false",
+    "kafka.compression": "ZSTD",
+    "kafka.clientid": "me",
+    "syslog.host": "s",
+    "syslog.port": "1514",
+    "syslog.protocol": "UDP",
+    "syslog.format": "cef",
+    "syslog.minimumpriority": "critical",
+}  # fmt: skip
+REGION = {"REGION": "eu {1}"}
+
+
+class Unusable(Exception):
+    """Half of what belongs together: an access key without its secret."""
+
+
+def as_file(keys: Mapping[str, str]) -> dict[str, Any]:
+    """The same keys as falcosidekick's file has them."""
+    whole: dict[str, Any] = {}
+    for key, text in keys.items():
+        part = whole
+        *sections, last = key.split(".")
+        for section in sections:
+            part = part.setdefault(section, {})
+        part[last] = text
+    return whole
+
+
+def as_variables(keys: Mapping[str, str]) -> dict[str, str]:
+    """The same keys as variables."""
+    return {variable(key): text for key, text in keys.items()}
+
+
+def loaded_again(migration: Migration, environ: Mapping[str, str]) -> Settings:
+    """The settings of the new configuration, with its secrets where they belong."""
+    with TemporaryDirectory() as name:
+        folder = Path(name)
+        (folder / SECRETS).mkdir()
+        for file, text in migration.secrets.items():
+            (folder / SECRETS / file).write_text(text)
+        (folder / "sidekick.yaml").write_text(migration.text)
+        return load(folder / "sidekick.yaml", environ)
+
+
+def loaded(value: Any, environ: Mapping[str, str]) -> Settings:
+    """The settings of falcosidekick's configuration as it is."""
+    with TemporaryDirectory() as name:
+        file = Path(name) / "config.yaml"
+        file.write_text(yaml.safe_dump(value))
+        return load(file, environ).with_warnings(())
+
+
+def check_same(value: dict[str, Any], environ: Mapping[str, str]) -> None:
+    """Both ways of writing give what falcosidekick's configuration gives."""
+    try:
+        wanted = loaded(value, environ)
+    except ConfigError:
+        raise Unusable from None
+    files = migrate(compat.translate(value, environ), "x", with_files=True)
+    found = loaded_again(files, environ)
+    assert found == wanted
+    assert found.warnings == ()
+    printed = migrate(compat.translate(value, environ), "x", with_files=False)
+    secrets = [text.removesuffix("\n") for text in files.secrets.values()]
+    set_by_hand = dict(zip(printed.variables, secrets, strict=True))
+    assert loaded_again(printed, {**environ, **set_by_hand}) == wanted
+
+
+def test_everything_in_the_file() -> None:
+    check_same(as_file(EVERYTHING), REGION)
+
+
+def test_everything_in_the_environment() -> None:
+    check_same({}, as_variables(EVERYTHING) | REGION)
+
+
+@pytest.mark.parametrize("key", sorted(EVERYTHING))
+def test_a_key_with_what_it_needs(key: str) -> None:
+    output = key.partition(".")[0]
+    own = {
+        name: text
+        for name, text in EVERYTHING.items()
+        if name == key or name.startswith(f"{output}.")
+    }
+    check_same(as_file(own), REGION)
+    if compat.switched_on(as_variables(own)):
+        check_same({}, as_variables(own) | REGION)
+
+
+def test_an_api_key_goes_over_a_password() -> None:
+    keys = {"elasticsearch.hostport": "http://e", "elasticsearch.username": "u"}
+    check_same(as_file({**keys, "elasticsearch.apikey": SECRET}), {})
+
+
+@given(st.sets(st.sampled_from(sorted(EVERYTHING))), st.randoms())
+def test_any_of_them_in_the_file_or_the_environment(keys: set[str], chance: Any) -> None:
+    variables = {key for key in keys if chance.random() < 0.5}
+    file = as_file({key: EVERYTHING[key] for key in sorted(keys - variables)})
+    environ = as_variables({key: EVERYTHING[key] for key in sorted(variables)})
+    assume(file or compat.switched_on(environ))
+    with contextlib.suppress(Unusable):
+        check_same(file, environ | REGION)
+
+
+@settings(max_examples=50)
+@given(st.text(min_size=1), st.text(alphabet=st.characters(codec="utf-8"), min_size=1))
+def test_any_text_of_a_custom_field(name: str, text: str) -> None:
+    environ: dict[str, str] = {}
+    value = {"customfields": {name: text}}
+    translation = compat.translate(value, environ)
+    written = yaml.safe_load(migrate(translation, "x", with_files=True).text)
+    if entries := translation.value.get("enrich", {}).get("fields"):
+        assert written["enrich"]["fields"] == {
+            key: field.replace("${", "$${") for key, field in entries.items()
+        }
+
+
+@pytest.mark.parametrize("with_files", [True, False])
+def test_no_secret_is_in_the_text(with_files: bool) -> None:
+    for value, environ in ((as_file(EVERYTHING), {}), ({}, as_variables(EVERYTHING))):
+        text = migrate(compat.translate(value, environ), "x", with_files).text
+        assert SECRET not in text
+        assert "a-tenant" not in text
+
+
+def test_what_came_from_a_variable_goes_on_coming_from_it() -> None:
+    text = migrate(compat.translate({}, as_variables(EVERYTHING)), "x", with_files=True).text
+    assert "webhook_url: ${SLACK_WEBHOOKURL}" in text
+    assert "password: ${ELASTICSEARCH_PASSWORD}" in text
+    assert "port: ${LISTENPORT}" in text
+
+
+def test_headers_of_names_that_look_alike_keep_their_secrets_apart() -> None:
+    headers = {"X-A": "first-secret", "X_A": "second-secret", "x-a.": "third-secret"}
+    check_same({"webhook": {"address": "http://h/", "customheaders": headers}}, {})
+
+
+def test_reasons_and_what_is_not_taken_over_are_comments() -> None:
+    value = as_file({**EVERYTHING, "teams.webhookurl": "https://t", "kafka.requiredacks": "ALL"})
+    text = migrate(compat.translate(value, {}), "falcosidekick.yaml", with_files=True).text
+    assert "# - teams.webhookurl: sidekick has no output teams yet" in text
+    assert "# - kafka.requiredacks: a message counts as delivered when" in text
+    assert "    # falcosidekick tells every repeat" not in text
+    assert "  # falcosidekick tells every repeat" in text
+    assert all(len(line) <= 100 for line in text.splitlines() if line.startswith("#"))
