@@ -74,5 +74,6 @@ ABSENT: dict[str, str] = {
         zincsearch hostport
         """.strip().splitlines()
     )
-}
-"""Its name in the file, and the key without which it is off."""
+} | {"signl4": "", "zoho": ""}
+"""Its name in the file, and the key without which it is off; "" where only falcosidekick's chart
+knows of it."""

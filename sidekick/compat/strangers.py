@@ -19,7 +19,7 @@ def warn(source: Source, draft: Draft) -> None:
     for name, switch in ABSENT.items():
         own = sorted(key for key in left if key.startswith(f"{name}."))
         left -= set(own)
-        if given := source.given(switch):
+        if switch and (given := source.given(switch)):
             draft.warn(
                 f"{given.variable or switch}: sidekick has no output {name} yet, nobody is told "
                 "there; the webhook or Kafka sink may reach the same people"
@@ -50,7 +50,8 @@ def variables() -> frozenset[str]:
     """
     switches = [output.full(name) for output in outputs() for name in output.switches]
     own = [key.name for key in SERVICE.keys if key.name != "debug"]
-    return frozenset(map(variable, (*switches, *ABSENT.values(), *own)))
+    names = (*switches, *filter(None, ABSENT.values()), *own)
+    return frozenset(map(variable, names))
 
 
 def sections() -> frozenset[str]:
