@@ -32,7 +32,9 @@ _ROWS_ALONE = 32
 _CHECKPOINT_BYTES = 8 * 1024**2
 """That much, but at most half the reserve: on a full disk the database grows by what is in the
 write-ahead log before that gives its room back."""
-_PAGE = 4096
+_PAGE = 16_384
+"""Bytes of a page. With SQLite's own 4,096 an alert leaves a quarter of its page empty, and moving
+the write-ahead log into the database takes 15 ms in place of 4."""
 
 
 class LogError(SidekickError):
@@ -74,6 +76,7 @@ class Spool:
                 self.path, isolation_level=None, check_same_thread=False, cached_statements=64
             )
             for pragma in (
+                f"page_size={_PAGE}",  # counts for a new log
                 "journal_mode=WAL",
                 "synchronous=FULL",
                 "busy_timeout=5000",

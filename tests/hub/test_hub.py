@@ -182,11 +182,11 @@ async def test_on_a_full_disk_severe_alerts_are_taken_and_afterwards_all_again(
         filler = small_disk / "filler"
         await asyncio.to_thread(_fill_up, filler)
         number = 0
-        while await _taken(hub, alert(number + 1, P.DEBUG, "x" * 10_000)):
+        while await _taken(hub, alert(number + 1, P.DEBUG, "x" * 7_000)):
             number += 1
             assert number < 3000
         for severe in range(10_001, 10_101):
-            await hub.accept([alert(severe, P.CRITICAL, "x" * 10_000)])
+            await hub.accept([alert(severe, P.CRITICAL, "x" * 7_000)])
         filler.unlink()
         sink.gate.set()
         assert await hub.drain(10)

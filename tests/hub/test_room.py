@@ -94,13 +94,13 @@ def test_a_log_that_is_too_large_loses_the_oldest_delivered_first(spool: Spool) 
 
 
 def test_without_delivered_alerts_the_least_severe_go_and_are_counted(spool: Spool) -> None:
-    fill(spool, 1, 700, size=10_000, priority=P.CRITICAL)
-    fill(spool, 701, 1000, size=10_000, priority=P.NOTICE)
-    fill(spool, 1001, 1600, size=10_000, priority=P.DEBUG)
+    fill(spool, 1, 500, size=15_000, priority=P.CRITICAL)
+    fill(spool, 501, 700, size=15_000, priority=P.NOTICE)
+    fill(spool, 701, 1200, size=15_000, priority=P.DEBUG)
     _tidy(spool)
     left = execute(spool, "SELECT sum(priority = 6), sum(priority = 3) FROM alert")
-    assert left == [(700, 300)]
-    assert spool.room.shed == {P.DEBUG: 1600 - len(seqs(spool))}
+    assert left == [(500, 200)]
+    assert spool.room.shed == {P.DEBUG: 1200 - len(seqs(spool))}
     assert spool.room.shed_priority == P.DEBUG
 
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import contextlib
 import os
 import sqlite3
 from pathlib import Path
@@ -143,6 +144,26 @@ def test_when_all_bits_are_used_a_lane_that_is_gone_gives_its_bit_and_all_it_had
     assert spool.lane_rows(names)["new"] == (0, 2, "[]")
     assert execute(spool, "SELECT lanes FROM alert") == [(0b10,)]
     assert execute(spool, "SELECT (SELECT count(*) FROM retry) + count(*) FROM dead") == [(0,)]
+    spool.close()
+
+
+def test_little_of_a_page_is_left_empty(tmp_path: Path) -> None:
+    spool = spool_of(tmp_path)
+    empty = spool.room.used()
+    fill(spool, 1, 1000, size=1500)
+    assert 1_500_000 < spool.room.used() - empty < 1_700_000
+    spool.close()
+
+
+def test_a_log_with_pages_of_another_size_keeps_them(tmp_path: Path) -> None:
+    with contextlib.closing(sqlite3.connect(tmp_path / "alerts.db")) as db:
+        db.execute("PRAGMA page_size = 4096")
+        db.execute("VACUUM")
+    spool = spool_of(tmp_path)
+    fill(spool, 1, 100, size=1500)
+    spool.checkpoint()
+    assert execute(spool, "SELECT page_size FROM pragma_page_size") == [(4096,)]
+    assert spool.room.used() == (tmp_path / "alerts.db").stat().st_size
     spool.close()
 
 
