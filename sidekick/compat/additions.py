@@ -41,6 +41,15 @@ def entries(source: Source, draft: Draft, full: str, below: Path, key: Key) -> N
         draft.set(Setting(("enrich", "overwrite"), True, why=_OVER))
 
 
+def rewritten(source: Source, draft: Draft) -> None:
+    """The fields that a form of outputs can tell of."""
+    if ("rewrite", "output") not in draft.settings:
+        return
+    for key, name in (("customfields", "custom_fields"), ("templatedfields", "templated_fields")):
+        if names := list(source.entries(key)):
+            draft.set(Setting(("rewrite", name), names, key))
+
+
 def tags(source: Source, draft: Draft, full: str, key: Key) -> None:
     """Tags that every alert gets."""
     given = source.given(full)

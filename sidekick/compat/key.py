@@ -37,6 +37,16 @@ def same(text: str) -> Any:
     return text
 
 
+def lower(text: str) -> Any:
+    """A choice that falcosidekick writes in capitals."""
+    return text.lower()
+
+
+def comma_list(text: str) -> Any:
+    """The items of a text separated by commas."""
+    return [item.strip() for item in text.split(",") if item.strip()]
+
+
 @dataclass(frozen=True, slots=True)
 class Key:
     """A key below its output ("webhookurl" of "slack"), or of the service itself.
@@ -47,7 +57,7 @@ class Key:
     ``unless`` one that must not. ``needless`` says why it has no counterpart here and needs none,
     ``missing`` what happens without one. ``differs`` is what is otherwise here, ``note`` what else
     is to be known. ``convert`` gives None for nothing to set, and raises ``ValueError`` for what
-    our setting itself shall refuse.
+    our setting itself shall refuse. ``also`` are settings that are true when this one is.
     """
 
     name: str
@@ -56,6 +66,7 @@ class Key:
     default: str = ""
     convert: Callable[[str], Any] = same
     written: bool = False
+    also: tuple[str, ...] = ()
     secret: bool = False
     when: tuple[str, ...] = ()
     unless: str = ""

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from sidekick.compat.key import Key, Output, as_truth
+from sidekick.compat.key import Key, Output, as_truth, comma_list
 
 _SERVER = "/etc/certs/server"
 _DEPLOY = ("tlsserver.deploy",)
-_NO_REWRITE = "field names and outputs stay as they are"
 
 
 def _level(text: str) -> Any:
@@ -46,8 +45,12 @@ SERVICE = Output(
             "tags",
             differs="An empty item adds no tag; `%NAME` as in `customfields`.",
         ),
-        Key("bracketreplacer", missing=_NO_REWRITE),
-        Key("outputfieldformat", missing=_NO_REWRITE),
+        Key(
+            "bracketreplacer",
+            "rewrite.brackets",
+            differs="Conditions of routes still see the names with brackets.",
+        ),
+        Key("outputfieldformat", "rewrite.output"),
         Key(
             "mutualtlsfilespath",
             default="/etc/certs",
@@ -96,10 +99,18 @@ SERVICE = Output(
         ),
         Key(
             "tlsserver.notlspaths",
+            "listen.plain.paths",
+            convert=comma_list,
             when=_DEPLOY,
-            missing="every path needs TLS",
+            differs="With TLS they are served as well.",
         ),
-        Key("tlsserver.notlsport", default="2810", when=_DEPLOY, missing="every path needs TLS"),
+        Key(
+            "tlsserver.notlsport",
+            "listen.plain.port",
+            default="2810",
+            convert=int,
+            when=(*_DEPLOY, "tlsserver.notlspaths"),
+        ),
         Key("prometheus.extralabels", missing="metrics have no such labels"),
     ),
 )

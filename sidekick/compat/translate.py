@@ -19,6 +19,7 @@ from sidekick.compat.translation import Draft, Setting, Translation
 
 _REPEATS = "falcosidekick tells every repeat; without this line they are held back and counted"
 _HISTORY = "falcosidekick has no scores; without this line those of one pod or host add up"
+_PAYLOAD = "it sends what falcosidekick sends; without this line what docs/sinks/ shows"
 
 
 def translate(value: Mapping[str, Any], environ: Mapping[str, str]) -> Translation:
@@ -30,6 +31,7 @@ def translate(value: Mapping[str, Any], environ: Mapping[str, str]) -> Translati
     reading = _Reading(source, draft)
     for key in SERVICE.keys:
         reading.key(SERVICE, key, ())
+    additions.rewritten(source, draft)
     for output in outputs():
         reading.output(output)
     _sinks(draft, reading.thresholds)
@@ -64,6 +66,7 @@ class _Reading:
             return
         below: Path = ("sinks", output.sink)
         self._draft.set(Setting((*below, "type"), output.sink))
+        self._draft.set(Setting((*below, "compat"), "falcosidekick", why=_PAYLOAD))
         for name, value, why in output.fixed:
             self._draft.set(Setting((*below, *name.split(".")), value, why=why))
         for key in output.keys:
@@ -102,6 +105,8 @@ class _Reading:
             identity.show(self._source, self._draft, full, given, below)
         elif (value := converted(given.text, key)) is not None:
             path = (*below, *key.to.split("."))
+            for setting in key.also if value is True else ():
+                self._draft.set(Setting((*below, *setting.split(".")), True, full))
             whole = value == given.text or str(value) == given.text
             self._draft.set(
                 Setting(

@@ -100,6 +100,80 @@ def test_an_output_becomes_a_sink(
     assert wanted.items() <= sink(tmp_path, text, name).items()
 
 
+@pytest.mark.parametrize(
+    ("text", "name", "setting", "wanted"),
+    [
+        ("elasticsearch: {hostport: 'http://e'", "elasticsearch", "flatten_fields", False),
+        (
+            "elasticsearch: {hostport: 'http://e', createindextemplate: true",
+            "elasticsearch",
+            "flatten_fields",
+            True,
+        ),
+        ("loki: {hostport: 'http://l', extralabels: 'a'", "loki", "label_fields", ["env", "a"]),
+        ("loki: {hostport: 'http://l'", "loki", "labels", {}),
+        ("alertmanager: {hostport: 'http://a'", "alertmanager", "resolve_after", 0.0),
+        ("alertmanager: {hostport: 'http://a'", "alertmanager", "path", "/api/v2/alerts"),
+        (
+            "alertmanager: {hostport: 'http://a', endpoint: /x/alerts",
+            "alertmanager",
+            "path",
+            "/x/alerts",
+        ),
+        (
+            "alertmanager: {hostport: 'http://a', customseveritymap: 'critical: page'",
+            "alertmanager",
+            "severities",
+            {"critical": "page"},
+        ),
+        ("aws: {s3: {bucket: abc, prefix: ''}", "s3", "prefix", "falco"),
+        ("aws: {s3: {bucket: abc}", "s3", "acl", "bucket-owner-full-control"),
+        ("kafka: {hostport: k, topic: t", "kafka", "compression", "none"),
+        ("slack: {webhookurl: 'https://h/x'", "slack", "username", "Falcosidekick"),
+        ("syslog: {host: h, format: cef", "syslog", "message", "cef"),
+        ("syslog: {host: h", "syslog", "message", "json"),
+        ("webhook: {address: 'http://h'", "webhook", "compat", "falcosidekick"),
+    ],
+)
+def test_falcosidekicks_defaults_and_choices_are_kept(
+    tmp_path: Path, text: str, name: str, setting: str, wanted: Any
+) -> None:
+    found = loaded(tmp_path, f"customfields: {{env: x}}\n{text}}}\n").sinks[name]
+    assert getattr(found, setting) == wanted
+
+
+def test_alerts_of_lost_events_rise_as_falcosidekick_documents_it(tmp_path: Path) -> None:
+    text = "alertmanager: {hostport: 'http://a', dropeventthresholds: '100:alert, 1:notice'}\n"
+    steps = loaded(tmp_path, text).sinks["alertmanager"].drop_thresholds  # type: ignore[attr-defined]
+    assert [(step.above, step.priority) for step in steps] == [(100, "alert"), (1, "notice")]
+
+
+def test_outputs_and_names_get_the_form_that_falcosidekick_gives_them(tmp_path: Path) -> None:
+    text = WEBHOOK + "bracketreplacer: _\noutputfieldformat: '<output>'\ncustomfields: {a: b}\n"
+    rewrite = loaded(tmp_path, text).rewrite
+    assert (rewrite.brackets, rewrite.output) == ("_", "<output>")
+    assert rewrite.custom_fields == ("a",)
+
+
+@pytest.mark.parametrize(
+    ("keys", "plain"),
+    [
+        ("deploy: true, notlspaths: [/ping, /healthz]", (2810, ("/ping", "/healthz"))),
+        ("deploy: true, notlspaths: [/ping], notlsport: 2811", (2811, ("/ping",))),
+        ("deploy: true, notlsport: 2811", None),
+        ("deploy: true, notlspaths: []", None),
+        ("deploy: false, notlspaths: [/ping]", None),
+    ],
+)
+def test_some_paths_are_served_without_tls(
+    tmp_path: Path, keys: str, plain: tuple[int, tuple[str, ...]] | None
+) -> None:
+    settings = loaded(tmp_path, f"{WEBHOOK}tlsserver: {{{keys}}}\n")
+    found = settings.listen.plain
+    assert (found and (found.port, found.paths)) == plain
+    assert settings.warnings == ()
+
+
 @pytest.mark.parametrize(("limit", "concurrency"), [("", 64), ("1", 1), ("64", 64), ("0", 256)])
 def test_as_many_requests_are_in_flight_as_it_says(
     tmp_path: Path, limit: str, concurrency: int

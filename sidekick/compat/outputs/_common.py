@@ -67,13 +67,3 @@ def _at_once(one_by_one: bool) -> Key:
 
 def _concurrency(text: str) -> Any:
     return int(text) or _UNLIMITED
-
-
-def lower(text: str) -> Any:
-    """A choice that falcosidekick writes in capitals."""
-    return text.lower()
-
-
-def comma_list(text: str) -> Any:
-    """The items of a text separated by commas."""
-    return [item.strip() for item in text.split(",") if item.strip()]

@@ -42,11 +42,20 @@ OUTPUT = Output(
         Key("password", "password", unless="apikey", secret=True),
         Key(
             "flattenfields",
+            "flatten_fields",
             default="false",
-            missing="output_fields keep the dots in their names",
+            convert=as_truth,
         ),
         Key("enablecompression", "gzip", default="false", convert=as_truth),
-        Key("createindextemplate", "setup", default="false", convert=as_truth),
+        Key(
+            "createindextemplate",
+            "setup",
+            default="false",
+            convert=as_truth,
+            also=("flatten_fields",),
+            differs="The template is `sidekick-INDEX`; output_fields become one field of the "
+            "type `flattened` there.",
+        ),
         Key(
             "numberofshards",
             "shards",

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from sidekick.compat.key import Key, Output, as_truth
-from sidekick.compat.outputs._common import MINIMUM_PRIORITY, comma_list, lower
+from sidekick.compat.key import Key, Output, as_truth, comma_list, lower
+from sidekick.compat.outputs._common import MINIMUM_PRIORITY
 
 
 def _mechanism(text: str) -> Any:

@@ -2,21 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-from sidekick.compat.key import Key, Output
-from sidekick.compat.outputs._common import comma_list, http
-
-LABELS = (
-    *("alert.rule", "alert.source", "alert.priority", "alert.hostname", "alert.tags"),
-    *("k8s.ns.name", "k8s.pod.name"),
-)
-"""falcosidekick's own."""
-
-
-def _labels(text: str) -> Any:
-    return [*LABELS, *comma_list(text)]
-
+from sidekick.compat.key import Key, Output, comma_list
+from sidekick.compat.outputs._common import http
 
 OUTPUT = Output(
     "loki",
@@ -33,7 +20,7 @@ OUTPUT = Output(
             "extralabels",
             "label_fields",
             "labels",
-            convert=_labels,
+            convert=comma_list,
             note="Beside falcosidekick's own labels and the fields of `customfields` and "
             "`templatedfields`.",
             differs="A field has 10,000 values at most as a label, further ones are `other`.",

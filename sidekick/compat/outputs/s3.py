@@ -32,5 +32,4 @@ OUTPUT = Output(
             needless="a wrong identity holds up this output only, and nothing is lost meanwhile",
         ),
     ),
-    (("lane.batch_age", 0.25, "falcosidekick writes an object an alert at once"),),
 )

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from sidekick.compat.key import Key, Output
-from sidekick.compat.outputs._common import MINIMUM_PRIORITY, lower
+from sidekick.compat.key import Key, Output, lower
+from sidekick.compat.outputs._common import MINIMUM_PRIORITY
 
 OUTPUT = Output(
     "syslog",
@@ -17,9 +17,8 @@ OUTPUT = Output(
             "format",
             "message",
             default="json",
-            convert=lambda text: "json" if text.lower() == "json" else "text",
+            convert=lambda text: "cef" if text.lower() == "cef" else "json",
             written=True,
-            differs="`cef` is `text` with the fields as structured data.",
         ),
         MINIMUM_PRIORITY,
     ),
