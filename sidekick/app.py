@@ -63,7 +63,7 @@ class App:
         self._environ = environ
         self._overrides = overrides
         self._watcher = Watcher()
-        self.settings = self._load()
+        self.settings = self._started_with = self._load()
         self._engine = _engine_for(self.settings)
         self._has_changed()
         self._stop = asyncio.Event()
@@ -103,7 +103,7 @@ class App:
             process = make_process(settings)
             engine = await asyncio.to_thread(_engine_for, settings)
             changed = changed_sections(self.settings, settings)
-            for sentence in needs_restart(self.settings, settings):
+            for sentence in needs_restart(self._started_with, settings):
                 log.warning(sentence)
             if changed & {*_PIPELINE, "sinks"}:
                 await self.hub.reconfigure(process, settings.sinks)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from sidekick.errors import ConfigError
@@ -16,19 +17,24 @@ def cross_check(settings: Settings, faults: Faults) -> None:
     """Add the faults between sections to ``faults``, those of every condition among them."""
     _check_ports(settings, faults)
     try:
-        make_process(settings)
+        make_process(settings, _lanes(settings, faults.value))
     except ConfigError as error:
         for fault in error.faults:
             place, _, reason = fault.partition(": ")
             faults.add(_path(place, faults.value), reason)
 
 
-def make_process(settings: Settings) -> Process:
+def make_process(settings: Settings, lanes: Sequence[str] | None = None) -> Process:
     """The pipeline of these settings; raises ``ConfigError`` with every fault."""
     parts = {name: getattr(settings, name) for name in PipelineConfig.model_fields}
-    return Process(
-        PipelineConfig.model_construct(**parts), tuple(settings.sinks), compile_condition
-    )
+    names = tuple(settings.sinks) if lanes is None else tuple(lanes)
+    return Process(PipelineConfig.model_construct(**parts), names, compile_condition)
+
+
+def _lanes(settings: Settings, value: Any) -> Sequence[str]:
+    """The sinks that a route may name: those with faults of their own, too."""
+    sinks = value.get("sinks")
+    return list(sinks) if isinstance(sinks, dict) else list(settings.sinks)
 
 
 def _check_ports(settings: Settings, faults: Faults) -> None:

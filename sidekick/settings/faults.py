@@ -47,7 +47,9 @@ _LIMITS: Mapping[str, Callable[[Mapping[str, Any]], str]] = {
     "string_too_short": lambda c: f"at least {c['min_length']} characters",
     "string_too_long": lambda c: f"at most {c['max_length']} characters",
     "string_pattern_mismatch": lambda c: f"a text that matches {c['pattern']}",
-    "too_short": lambda c: f"at least {c['min_length']} entries",
+    "too_short": lambda c: (
+        f"at least {c['min_length']} entr{'y' if c['min_length'] == 1 else 'ies'}"
+    ),
     "too_long": lambda c: f"at most {c['max_length']} entries",
 }
 
@@ -64,9 +66,9 @@ def shown(value: Any) -> str:
     if value is None:
         return "nothing"
     if isinstance(value, dict):
-        return "a mapping"
+        return "a mapping" if value else "an empty mapping"
     if isinstance(value, list):
-        return "a list"
+        return "a list" if value else "an empty list"
     if isinstance(value, bool):
         return str(value).lower()
     if not isinstance(value, str):
@@ -116,8 +118,11 @@ class Faults:
     def add_validation(self, error: ValidationError, root: Any, prefix: Path = ()) -> None:
         """Every fault of a section class; ``root`` is the class, ``prefix`` where it stands."""
         together: dict[tuple[Path, bool], list[str]] = {}
+        told = {path for path, _ in self.expansion.faults}
         for one in error.errors(include_url=False, include_input=False):
             path, key = self._path(prefix, one["loc"]), one["type"] == "extra_forbidden"
+            if path in told:
+                continue  # what stands in for it is no text of anybody's
             reasons = together.setdefault((path, key), [])
             reason = self._reason(one, path, root, prefix)
             if reason not in reasons:

@@ -6,18 +6,14 @@ import hashlib
 from collections.abc import Iterable
 from pathlib import Path
 
+from pydantic import BaseModel
+
 from sidekick.settings.model import Settings
 
 MAX_BYTES = 16 * 1024 * 1024
 
-_FIXED: dict[str, tuple[str, ...]] = {
-    "state_dir": (),
-    "listen": (),
-    "admin": (),
-    "log": (),
-    "sensor": (),
-}
-"""What is opened once at the start; () stands for the whole section."""
+_FIXED = ("state_dir", "listen", "admin", "log", "sensor")
+"""What is opened once at the start."""
 
 
 class Watcher:
@@ -56,12 +52,18 @@ def changed_sections(old: Settings, new: Settings) -> set[str]:
     return {n for n in Settings.model_fields if getattr(old, n) != getattr(new, n)}
 
 
-def needs_restart(old: Settings, new: Settings) -> list[str]:
-    """A sentence for each changed setting that only a restart can put into effect."""
-    keys = []
-    for section, names in _FIXED.items():
-        before, after = getattr(old, section), getattr(new, section)
-        if not names and before != after:
-            keys.append(section)
-        keys += [f"{section}.{n}" for n in names if getattr(before, n) != getattr(after, n)]
+def needs_restart(started: Settings, new: Settings) -> list[str]:
+    """A sentence for each setting that differs from what was in force at the start, and that only
+    a restart can put into effect."""
+    keys = [key for name in _FIXED for key in _changed(name, started, new)]
     return [f"{key} has changed: restart sidekick to put it into effect" for key in keys]
+
+
+def _changed(name: str, old: BaseModel, new: BaseModel, prefix: str = "") -> list[str]:
+    before, after = getattr(old, name), getattr(new, name)
+    if before == after:
+        return []
+    key = f"{prefix}{name}"
+    if not (isinstance(before, BaseModel) and isinstance(after, BaseModel)):
+        return [key]
+    return [k for n in type(before).model_fields for k in _changed(n, before, after, f"{key}.")]

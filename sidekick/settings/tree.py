@@ -126,6 +126,8 @@ def _compose(text: str) -> Node | None:
 def _hint(text: str, place: Place) -> str:
     lines = text.splitlines()
     line = lines[place.line - 1] if place.line <= len(lines) else ""
+    if "\t" in line[: place.column]:
+        return "; YAML is indented with blanks, and here is a tab"
     return '; between "{" and "}" a text with "${" in it needs quotes' if "${" in line else ""
 
 

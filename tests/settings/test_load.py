@@ -151,13 +151,22 @@ sources:
         ("hello", 'sidekick.yaml:1:1: wanted a mapping of keys to values, found "hello"'),
         ("a: b: c", "sidekick.yaml:1:5: not valid YAML: mapping values are not allowed"),
         ("log: 5", "sidekick.yaml:1:6: log: wanted a mapping of keys to values, found the number"),
-        ("sinks: []", "sidekick.yaml:1:8: sinks: wanted a mapping of keys to values, found a list"),
+        (
+            "sinks: []",
+            "sidekick.yaml:1:8: sinks: wanted a mapping of keys to values, found an empty",
+        ),
         ("sinks: {a: {type: 5}}", "sinks.a.type: wanted one of notes, found the number 5"),
         ("sinks: {a: {type: ../x}}", 'sinks.a.type: wanted one of notes, found "../x"'),
         ("sinks: {a: {type: notes, url: 5}}", "wanted a text, found the number 5; put it in quot"),
         ("log: {quarantine: no}", 'log.quarantine: wanted a whole number, found "no"'),
         ("a: \udcff", "sidekick.yaml:1:1: wanted UTF-8 text, found other bytes"),
         ("#" * 1_100_000, "wanted at most 1048576 bytes, found more"),
+        ("sinks:\n\ta: {type: notes}", "sidekick.yaml:2:1: not valid YAML: found character that"),
+        ("sinks:\n\ta: {type: notes}", "YAML is indented with blanks, and here is a tab"),
+        ("log: {max_age: '${NOWHERE}'}", "log.max_age: the environment variable NOWHERE is not"),
+        ("log: {max_age: '${file:/nowhere}'}", "log.max_age: /nowhere cannot be read"),
+        ("sinks: {a: {type: notes, colour: x}}\nroute: {lanes: [a]}", 'or "green", found "x"'),
+        ("sinks: {a: {type: notes, fields: {}}}", "wanted a list, found an empty mapping"),
     ],
 )
 def test_a_single_fault_is_told_with_its_place(faults_of: FaultsOf, text: str, fault: str) -> None:
