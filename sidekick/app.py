@@ -33,10 +33,11 @@ from sidekick.sinks import SinkConfig
 from sidekick.sources import source_module
 from sidekick.sources.falco import decode
 from sidekick.web.admin import AdminConfig
-from sidekick.web.asgi import first_call, open_listener, serve_asgi
+from sidekick.web.asgi import first_call, serve_asgi
 from sidekick.web.health import exposition
 from sidekick.web.ingest import serve
 from sidekick.web.listen import ListenConfig
+from sidekick.web.places import admin_listener, cannot_listen, url
 
 log = logging.getLogger(__name__)
 
@@ -90,9 +91,11 @@ class App:
                 _freeze()
                 async with self._background(), self._watching():
                     await self._stop.wait()
-                log.info("stopping")
+                    log.info("stopping")
+                    self.hub.desk.end_live_views()
                 await self._stop_sources(list(self._sources))
             await self.hub.drain(self.settings.shutdown.drain)
+            log.info("stopped", extra={"waiting": _waiting(self.hub)})
         finally:
             await self.hub.close()
 
@@ -158,12 +161,7 @@ class App:
                 )
                 yield
         except OSError as error:
-            raise ConfigError(
-                [
-                    f"cannot listen on {listen.address}:{listen.port}: {error.strerror or error}; "
-                    "another program may use the port: stop it, or set listen.port"
-                ]
-            ) from error
+            raise ConfigError([cannot_listen(listen, error)]) from error
 
     @contextlib.asynccontextmanager
     async def _watching(self) -> AsyncIterator[None]:
@@ -210,13 +208,7 @@ class App:
         """The admin API. Its libraries take half a second and ten megabytes: they are imported
         when somebody calls for the first time."""
         config = self.settings.admin
-        try:
-            listener = open_listener(config.address, config.port)
-        except OSError as error:
-            about = {"address": config.address, "port": config.port, "error": error.strerror}
-            log.error("the admin API cannot listen", extra=about)
-            return
-        with listener:
+        with await admin_listener(config) as listener:
             await first_call(listener)
             create_app = await asyncio.to_thread(_admin_application)
             app = create_app(
@@ -320,6 +312,12 @@ async def _forever(name: str, run: Any) -> None:
         pause = min(2 * pause, 30.0)
 
 
+def _waiting(hub: Hub) -> str:
+    """How many alerts the log keeps for which lanes, until the next start."""
+    depths = {name: lane.status().depth for name, lane in hub.lanes.items()}
+    return ",".join(f"{name}={depth}" for name, depth in depths.items() if depth) or "-"
+
+
 def _admin_application() -> Any:
     from sidekick.web.app import create_app
 
@@ -364,10 +362,9 @@ def _prints(sink: SinkConfig) -> bool:
 
 
 def _banner(settings: Settings, sensor: bool) -> str:
+    """Where to send alerts, where they go, and what is switched off: three lines."""
     listen, admin = settings.listen, settings.admin
-    scheme = "https" if listen.tls else "http"
-    host = "localhost" if listen.address in ("0.0.0.0", "::") else listen.address
-    api = f"http://{admin.address}:{admin.port}/docs" if admin.enabled else "off"
+    api = f"{url(admin)}/docs" if admin.enabled else "off"
     off = [
         name
         for name, on in (
@@ -379,8 +376,8 @@ def _banner(settings: Settings, sensor: bool) -> str:
         if not on
     ]
     return (
-        f"Send Falco's alerts to {scheme}://{host}:{listen.port}/ (json_output, http_output)\n"
+        f"Send Falco's alerts to {url(listen)}/ (json_output, http_output)\n"
         f"Lanes: {', '.join(settings.sinks) or 'none'}; log in {settings.state_dir}; "
-        f"metrics at {scheme}://{host}:{listen.port}/metrics; API at {api}\n"
-        f"Switched off: {', '.join(off)}"
+        f"metrics at {url(listen)}/metrics; API at {api}\n"
+        f"Switched off: {', '.join(off) or 'nothing'}"
     )

@@ -6,6 +6,7 @@ import asyncio
 import json
 import os
 import signal
+import socket
 import ssl
 import subprocess
 import sys
@@ -343,6 +344,43 @@ async def test_a_port_in_use_is_named(tmp_path: Path) -> None:
     assert done.returncode == 1
     assert str(port) in done.stderr
     assert "Traceback" not in done.stderr
+
+
+async def test_an_admin_port_in_use_stops_no_alert_and_is_tried_again(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = other.getsockname()[1]
+        hub = System(tmp_path, {"admin": {"port": port}, "sinks": {"stdout": {"type": "stdout"}}})
+        hub.admin_port = port
+        await hub.start()
+        await until(lambda: "the admin API cannot listen" in hub.log(), 5, hub.log())
+        assert (await _post(hub, alert(1))).status_code == 200
+    try:
+        await until(lambda: "can be reached now" in hub.log(), 10, hub.log())
+        assert (await _api(hub, "GET", "/version")).status_code == 200
+    finally:
+        await hub.stop(signal.SIGKILL)
+
+
+async def test_a_live_view_ends_with_the_hub_and_does_not_hold_it_up(tmp_path: Path) -> None:
+    async with system(tmp_path, {"sinks": {"stdout": {"type": "stdout"}}}) as hub:
+        await _api(hub, "GET", "/version")
+        url = f"http://127.0.0.1:{hub.admin_port}"
+        tail = await asyncio.create_subprocess_exec(
+            *(SIDEKICK, "tail", "--url", url),
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.PIPE,
+        )
+        assert tail.stdout is not None
+        shown = asyncio.create_task(tail.stdout.readline())
+        number = 0
+        while not shown.done():  # until it watches
+            await _post(hub, alert(number := number + 1))
+            await asyncio.sleep(0.05)
+        assert await hub.stop(signal.SIGTERM) == 0
+        _, told = await tail.communicate()
+        assert b"has ended the live view" in told
+        assert "Traceback" not in hub.log()
+        assert hub.log().rstrip().endswith("stopped waiting=-")
 
 
 @pytest.mark.servers

@@ -95,6 +95,11 @@ class Desk:
         finally:
             self.watchers.discard(watcher)
 
+    def end_live_views(self) -> None:
+        """Nothing more is to be watched: the hub stops."""
+        for watcher in self.watchers:
+            watcher.end()
+
     # -- silences ----------------------------------------------------------------------------
 
     def silences(self) -> list[SilenceStatus]:

@@ -116,8 +116,7 @@ class Hub:
         await self._lanes.stop(list(self.lanes))
         self._snapshot()
         await self._writer.close()
-        for watcher in self._watchers:
-            watcher.end()
+        self.desk.end_live_views()
         self._archive.close()
 
     # -- taking alerts -----------------------------------------------------------------------

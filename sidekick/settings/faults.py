@@ -48,7 +48,7 @@ _LIMITS: Mapping[str, Callable[[Mapping[str, Any]], str]] = {
     "string_too_long": lambda c: f"at most {c['max_length']} characters",
     "string_pattern_mismatch": lambda c: f"a text that matches {c['pattern']}",
     "too_short": lambda c: (
-        f"at least {c['min_length']} entr{'y' if c['min_length'] == 1 else 'ies'}"
+        "at least one" if c["min_length"] == 1 else f"at least {c['min_length']}"
     ),
     "too_long": lambda c: f"at most {c['max_length']} entries",
 }
