@@ -20,7 +20,13 @@ _HELP = """Routes runtime security alerts: deduplicates, scores, routes and dura
 `sidekick hub` starts it; most other commands ask a running one (see --url)."""
 
 
-@click.group("sidekick", cls=Commands, package="sidekick.cli", help=_HELP)
+@click.group(
+    "sidekick",
+    cls=Commands,
+    package="sidekick.cli",
+    help=_HELP,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
 @click.option("--debug", is_flag=True, envvar="SIDEKICK_DEBUG", help="Show tracebacks.")
 @click.version_option(package_name="sidekick", message="%(prog)s %(version)s")
 @click.pass_context

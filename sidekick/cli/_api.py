@@ -137,7 +137,10 @@ def _check(answer: httpx.Response) -> None:
     try:
         detail = str(answer.json()["detail"])
     except (ValueError, KeyError, TypeError):
-        detail = f"{answer.url} answered {answer.status_code} {answer.reason_phrase}"
+        detail = (
+            f"{answer.url} answered {answer.status_code} {answer.reason_phrase}: is that the admin "
+            "API (admin.port), and not where alerts come in? Check --url"
+        )
     if answer.status_code == 401:
         detail += " (give it with --token-file, or in SIDEKICK_TOKEN)"
     raise ApiError(answer.status_code, detail)

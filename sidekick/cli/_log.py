@@ -19,11 +19,18 @@ if TYPE_CHECKING:
 
 
 class Log(Protocol):
-    """What can be read of an alert log; times as people write them, lists newest first."""
+    """What can be read of an alert log; times as people write them, lists newest first.
+
+    ``find`` raises ``click.ClickException`` when there is no such alert.
+    """
 
     def search(self, match: str, since: str, until: str, limit: int) -> Sequence[Entry]: ...
 
-    def dead_letters(self, lane: str | None, limit: int) -> Sequence[DeadLetter]: ...
+    def find(self, id: str) -> Entry: ...
+
+    def dead_letters(
+        self, lane: str | None, limit: int, id: str | None = None
+    ) -> Sequence[DeadLetter]: ...
 
     def quarantined(self, limit: int) -> Sequence[Quarantined]: ...
 
@@ -65,10 +72,19 @@ class _HubLog:
         wanted = {"match": match, "since": since, "until": until, "limit": limit}
         return self._api.get("/alerts", Found, **wanted).alerts
 
-    def dead_letters(self, lane: str | None, limit: int) -> Sequence[DeadLetter]:
+    def find(self, id: str) -> Entry:
+        from urllib.parse import quote
+
+        from sidekick.hub.view import Entry
+
+        return self._api.get(f"/alerts/{quote(id, safe='')}", Entry)
+
+    def dead_letters(
+        self, lane: str | None, limit: int, id: str | None = None
+    ) -> Sequence[DeadLetter]:
         from sidekick.web.replies import DeadLetters
 
-        wanted = {"limit": limit} | ({"lane": lane} if lane else {})
+        wanted = {"limit": limit} | ({"lane": lane} if lane else {}) | ({"id": id} if id else {})
         return self._api.get("/dead", DeadLetters, **wanted).dead_letters
 
     def quarantined(self, limit: int) -> Sequence[Quarantined]:
@@ -89,13 +105,23 @@ class _FileLog:
             _condition(match), since_ns, until_ns, limit, _record, self._names
         )
 
-    def dead_letters(self, lane: str | None, limit: int) -> Sequence[DeadLetter]:
+    def find(self, id: str) -> Entry:
+        from sidekick.cli._text import safe
+
+        found = self._archive.find(id, self._names)
+        if found is None:
+            raise click.ClickException(f'there is no alert "{safe(id)[:60]}" in the log')
+        return found
+
+    def dead_letters(
+        self, lane: str | None, limit: int, id: str | None = None
+    ) -> Sequence[DeadLetter]:
         bits = {name: bit for bit, name in self._names.items()}
         if lane is not None and lane not in bits:
             names = ", ".join(sorted(bits)) or "none"
             raise click.ClickException(f'there is no lane "{lane}"; the lanes are: {names}')
         bit = None if lane is None else bits[lane]
-        return self._archive.dead_letters(bit, limit, self._names)
+        return self._archive.dead_letters(bit, limit, self._names, id)
 
     def quarantined(self, limit: int) -> Sequence[Quarantined]:
         return self._archive.quarantined(limit)

@@ -26,10 +26,15 @@ limit_option = click.option(
 config_option = click.option(
     "-c",
     "--config",
-    "config",
     type=click.Path(path_type=Path),
     envvar="SIDEKICK_CONFIG",
-    help="The configuration file; without it: falcosidekick's variables, or the defaults.",
+    help="Configuration file, sidekick's or falcosidekick's; without it: falcosidekick's variables, "
+    "or the defaults.",
+)
+state_dir_option = click.option(
+    "--state",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Directory of the alert log; goes over state_dir of the file.",
 )
 state_option = click.option(
     "--state",
@@ -88,17 +93,8 @@ def sensor_options(function: F) -> F:
             help="Name of this machine in alerts, else NODE_NAME of the environment or the host"
             " name.",
         ),
-        click.option(
-            "--state",
-            type=click.Path(path_type=Path, file_okay=False),
-            help="Directory of the alert log; goes over state_dir of the file.",
-        ),
-        click.option(
-            "-c",
-            "--config",
-            type=click.Path(path_type=Path, dir_okay=False),
-            help="Configuration file, sidekick's or falcosidekick's.",
-        ),
+        state_dir_option,
+        config_option,
     ):
         function = option(function)
     return function

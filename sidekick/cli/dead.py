@@ -67,7 +67,7 @@ def show(api: Api, id: str, state: Path | None, as_json: bool) -> None:
     from sidekick.web.moment import print_moment
 
     with log_of(api, state) as log:
-        found = [d for d in log.dead_letters(None, 10_000) if d.id == id]
+        found = log.dead_letters(None, 100, id)
     if not found:
         raise click.ClickException(f'there is no dead letter "{safe(id)}"')
     for letter in found:

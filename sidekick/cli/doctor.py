@@ -16,7 +16,7 @@ import click
 
 from sidekick import __version__
 from sidekick.cli._api import Api, ApiError, Unreachable
-from sidekick.cli._options import api_options, config_option, json_option
+from sidekick.cli._options import api_options, config_option, json_option, state_dir_option
 
 if TYPE_CHECKING:
     from sidekick.settings import Settings
@@ -38,13 +38,14 @@ class Finding(NamedTuple):
 
 @click.command("doctor")
 @config_option
+@state_dir_option
 @json_option
 @api_options
-def command(api: Api, config: Path | None, as_json: bool) -> int:
+def command(api: Api, config: Path | None, state: Path | None, as_json: bool) -> int:
     """Look at the configuration, the machine, the log and the running hub; say what to do."""
     from sidekick.cli._text import coloured, print_json, safe
 
-    found = list(examine(api, config))
+    found = list(examine(api, config, state))
     if as_json:
         print_json([one._asdict() for one in found])
     else:
@@ -55,7 +56,7 @@ def command(api: Api, config: Path | None, as_json: bool) -> int:
     return 1 if any(one.state == "fail" for one in found) else 0
 
 
-def examine(api: Api, config: Path | None) -> Iterator[Finding]:
+def examine(api: Api, config: Path | None, state: Path | None = None) -> Iterator[Finding]:
     """Everything there is to look at, one after the other."""
     from sidekick.errors import ConfigError
     from sidekick.settings import load
@@ -63,7 +64,7 @@ def examine(api: Api, config: Path | None) -> Iterator[Finding]:
     yield _versions()
     yield _files()
     try:
-        settings = load(config, os.environ)
+        settings = load(config, os.environ, {"state_dir": str(state)} if state else {})
     except ConfigError as error:
         for fault in error.faults:
             yield Finding("fail", "configuration", fault, "correct the file; the hub keeps the old")

@@ -7,19 +7,12 @@ from pathlib import Path
 
 import click
 
+from sidekick.cli._options import config_option, state_dir_option
+
 
 @click.command()
-@click.option(
-    "-c",
-    "--config",
-    type=click.Path(path_type=Path, dir_okay=False),
-    help="Configuration file, sidekick's or falcosidekick's.",
-)
-@click.option(
-    "--state",
-    type=click.Path(path_type=Path, file_okay=False),
-    help="Directory of the alert log; goes over state_dir of the file.",
-)
+@config_option
+@state_dir_option
 def command(config: Path | None, state: Path | None) -> None:
     """Take alerts on :2801, deliver them to the configured sinks.
 

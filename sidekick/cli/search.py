@@ -15,6 +15,7 @@ from sidekick.cli._options import api_options, json_option, limit_option, state_
 @click.option("--since", default="1h", show_default=True, help="How long ago, or a time.")
 @click.option("--until", default="now", show_default=True, help="How long ago, or a time.")
 @limit_option
+@click.option("--full", is_flag=True, help="All that is known of each alert, and its id.")
 @state_option
 @json_option
 @api_options
@@ -24,6 +25,7 @@ def command(
     since: str,
     until: str,
     limit: int,
+    full: bool,
     state: Path | None,
     as_json: bool,
 ) -> None:
@@ -36,7 +38,7 @@ def command(
     With --json: one object a line, in which `document` is the alert.
     """
     from sidekick import document
-    from sidekick.cli._alert import alert_line
+    from sidekick.cli._alert import alert_line, alert_lines
     from sidekick.cli._log import log_of
     from sidekick.cli._text import print_json
 
@@ -45,6 +47,8 @@ def command(
     for entry in found:
         if as_json:
             print_json(entry)
+        elif full:
+            click.echo("\n".join(alert_lines(entry)))
         else:
             click.echo(alert_line(document.read(bytes(entry.document))))
     if not found and not as_json:

@@ -185,15 +185,17 @@ class Archive:
         return self._entry(row[0], row[1], row[2], row[3], lanes)
 
     def dead_letters(
-        self, bit: int | None, limit: int, lanes: Mapping[int, str]
+        self, bit: int | None, limit: int, lanes: Mapping[int, str], id: str | None = None
     ) -> list[DeadLetter]:
-        """Dead letters of a lane or of all, newest first."""
+        """Dead letters of a lane or of all, with that id or with any, newest first."""
+        seq = None if id is None else seq_of(id) or 0
         rows = (
             self._db()
             .execute(
                 "SELECT bit, seq, received_ns, died_ns, attempts, error, body FROM dead "
-                "WHERE ?1 IS NULL OR bit = ?1 ORDER BY died_ns DESC LIMIT ?2",
-                (bit, limit),
+                "WHERE (?1 IS NULL OR bit = ?1) AND (?2 IS NULL OR seq = ?2) "
+                "ORDER BY died_ns DESC LIMIT ?3",
+                (bit, seq, limit),
             )
             .fetchall()
         )
@@ -208,6 +210,7 @@ class Archive:
                 document=msgspec.Raw(body),
             )
             for b, seq, received, died, attempts, error, body in rows
+            if id is None or self._make_id(received, seq) == id
         ]
 
     def quarantined(self, limit: int) -> list[Quarantined]:

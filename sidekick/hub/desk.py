@@ -67,12 +67,14 @@ class Desk:
         """The alert of that id."""
         return await self._archive.run(partial(self._archive.find, uuid, self._bits))
 
-    async def dead_letters(self, lane: str | None, limit: int) -> list[DeadLetter]:
+    async def dead_letters(
+        self, lane: str | None, limit: int, id: str | None = None
+    ) -> list[DeadLetter]:
         """Dead letters, newest first; raises ``KeyError`` for an unknown lane."""
         bit = None if lane is None else self.lanes[lane].bit
         await self._writer.flush()
         names = await self._archive.run(self._archive.lane_names)
-        return await self._archive.run(partial(self._archive.dead_letters, bit, limit, names))
+        return await self._archive.run(partial(self._archive.dead_letters, bit, limit, names, id))
 
     async def quarantined(self, limit: int) -> list[Quarantined]:
         """What was no alert, newest first."""

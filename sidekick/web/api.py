@@ -150,10 +150,11 @@ def lane_routes(parts: Parts) -> APIRouter:
         return reply(replies.Count(count=await hub.replay(since_ns, until_ns, request.lane, match)))
 
     @router.get("/dead", **answers(replies.DeadLetters))
-    async def dead(lane: str | None = None, limit: Limit = 100) -> Response:
-        """What lanes gave up on, newest first."""
+    async def dead(lane: str | None = None, id: str | None = None, limit: Limit = 100) -> Response:
+        """What lanes gave up on, newest first: of every lane or of one, all or one alert."""
         known(lane)
-        return reply(replies.DeadLetters(dead_letters=list(await hub.dead_letters(lane, limit))))
+        found = await hub.dead_letters(lane, limit, id)
+        return reply(replies.DeadLetters(dead_letters=list(found)))
 
     @router.post("/dead/retry", **answers(replies.Count))
     async def retry(request: DeadRequest) -> Response:

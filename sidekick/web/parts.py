@@ -50,7 +50,9 @@ class Live(Protocol):
 class Letters(Protocol):
     """What could not be delivered, or not even taken."""
 
-    async def dead_letters(self, lane: str | None, limit: int, /) -> Sequence[DeadLetter]: ...
+    async def dead_letters(
+        self, lane: str | None, limit: int, id: str | None, /
+    ) -> Sequence[DeadLetter]: ...
 
     async def retry_dead(self, lane: str | None, ids: Sequence[str] | None, /) -> int: ...
 

@@ -68,6 +68,10 @@ def test_search_finds_by_condition_newest_first(hub: Hub) -> None:
         (("replay", "--lane", "nobody", "--since", "1h"), 1, "nobody"),
         (("silence", "nonsense"), 2, "nonsense"),
         (("nonsense",), 2, "nonsense"),
+        (("silnce", "list"), 2, 'did you mean "silence"?'),
+        (("rules", "chek"), 2, 'did you mean "check"?'),
+        (("show", "nobody"), 1, 'there is no alert "nobody"'),
+        (("dead", "show", "nobody"), 1, 'there is no dead letter "nobody"'),
     ],
 )
 def test_a_wrong_call_is_one_sentence(
@@ -77,6 +81,37 @@ def test_a_wrong_call_is_one_sentence(
     assert done.returncode in (1, 2)
     assert reason in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_a_call_of_the_wrong_port_is_told(hub: Hub) -> None:
+    done = sidekick("lanes", url=f"http://127.0.0.1:{hub.system.port}")
+    assert done.returncode == 1
+    assert "is that the admin API" in done.stderr
+
+
+@pytest.mark.parametrize("words", [("-h",), ("rules", "-h"), ("dead", "list", "-h")], ids=" ".join)
+def test_help_has_a_short_name(words: tuple[str, ...]) -> None:
+    assert sidekick(*words).stdout.startswith("Usage: sidekick")
+
+
+def test_one_alert_is_shown_with_its_score_and_why(hub: Hub) -> None:
+    found = json.loads(hub("search", "alert.rule = Shell", "--json", "--limit", "1").stdout)
+    state = str(hub.system.directory / "state")
+    shown = hub("show", found["id"]).stdout
+    for word in (found["id"], "priority", "proc.name = bash", "gone, out", "1 time, first 20"):
+        assert word in shown
+    assert sidekick("show", found["id"], "--state", state).stdout == shown
+    assert hub("search", "alert.rule = Shell", "--limit", "1", "--full").stdout == shown
+    assert json.loads(hub("show", found["id"], "--json").stdout) == found
+    assert sidekick("show", "x", "--state", state).returncode == 1
+
+
+def test_the_configuration_can_be_named_in_the_environment(tmp_path: Path) -> None:
+    file = tmp_path / "sidekick.yaml"
+    file.write_text("listen: {prot: 1}\n")
+    for words in (("hub",), ("run",), ("check",), ("route", "show")):
+        done = sidekick(*words, SIDEKICK_CONFIG=str(file))
+        assert (done.returncode, f"{file}:1:10: " in done.stderr) == (1, True), words
 
 
 def test_a_log_can_be_read_without_its_hub(hub: Hub) -> None:
@@ -229,6 +264,8 @@ def test_doctor_tells_what_is_wrong_and_what_to_do(hub: Hub) -> None:
     assert "ok    configuration: " in done.stdout
     assert "lane gone: " in done.stdout
     assert "warn  quarantine: " in done.stdout
+    state = str(hub.system.directory / "state")
+    assert f"{state} is writable" in hub("doctor", "--state", state).stdout
     nobody = sidekick("doctor")
     assert nobody.returncode == 1
     assert "fail  hub: no hub answers" in nobody.stdout

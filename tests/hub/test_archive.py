@@ -199,6 +199,8 @@ def test_dead_letters_are_listed_newest_first_by_lane_or_all(
     assert [(d.lane, d.seq) for d in found] == [("#5", 3), ("b", 1), ("a", 2), ("a", 1)]
     assert (found[0].attempts, found[0].error, bytes(found[0].document)) == (3, "no", b"{}")
     assert [d.seq for d in archive.dead_letters(0, 1, LANES)] == [2]
+    assert archive.dead_letters(None, 10, LANES, found[2].id) == [found[2]]
+    assert archive.dead_letters(None, 10, LANES, "no id") == []
 
 
 def test_the_quarantine_shows_any_bytes_as_text(spool: Spool, archive: Archive) -> None:

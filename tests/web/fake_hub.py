@@ -162,7 +162,9 @@ class FakeHub:
             self.more.clear()
             await self.more.wait()
 
-    async def dead_letters(self, lane: str | None, limit: int) -> list[DeadLetter]:
+    async def dead_letters(
+        self, lane: str | None, limit: int, id: str | None = None
+    ) -> list[DeadLetter]:
         return [d for d in self.letters if lane in (None, d.lane)][:limit]
 
     async def retry_dead(self, lane: str | None, ids: Sequence[str] | None) -> int:

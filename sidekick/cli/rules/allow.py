@@ -29,17 +29,16 @@ def command(
     The alert is looked up in the log of the hub; FILE, the configuration or our own packs have the
     rule. Read what it allows before you use it: it holds for whoever can imitate it.
     """
-    from urllib.parse import quote
-
     from sidekick import document
+    from sidekick.cli._log import log_of
     from sidekick.cli._text import safe, safe_json
     from sidekick.cli.rules._load import load_rules, section_of, sound
     from sidekick.cli.rules.show import find
-    from sidekick.hub.view import Entry
     from sidekick.rules.allow import allowing
     from sidekick.rules.load import load
 
-    found = document.read(bytes(api.get(f"/alerts/{quote(id, safe='')}", Entry).document))
+    with log_of(api, None) as log:
+        found = document.read(bytes(log.find(id).document))
     rules = sound(load_rules(section_of(files, config)))
     rule = find(rules, found.rule)
     item = allowing(rules, rule, found.output_fields, chosen)
