@@ -28,8 +28,8 @@ config_option = click.option(
     "--config",
     type=click.Path(path_type=Path),
     envvar="SIDEKICK_CONFIG",
-    help="Configuration file, sidekick's or falcosidekick's; without it: falcosidekick's variables, "
-    "or the defaults.",
+    help="Configuration file, sidekick's or falcosidekick's; without it: falcosidekick's "
+    "variables, or the defaults.",
 )
 state_dir_option = click.option(
     "--state",
