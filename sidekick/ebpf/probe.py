@@ -300,6 +300,10 @@ class Probe:
         self._held = [record for record in self._held if _time(record) > until]
         return sorted(calls + due, key=_time)
 
+    def lost(self) -> int:
+        """How many records nobody saw, whatever the cause."""
+        return sum(self.losses().values())
+
     def losses(self) -> dict[str, int]:
         """Records that nobody saw, by cause, since loading."""
         layout = self.layouts["losses"]

@@ -1,7 +1,8 @@
 """What is known of containers: the id at once, from the cgroup; all else from the runtime, later.
 
 A runtime is asked in threads of its own. An event that wants an answer which is still on its way
-waits for it, but all events of one container together no longer than a bound.
+waits for it, but all events of one container together no longer than a bound, and all containers
+together no longer than a share of the time: a runtime that hangs does not make the kernel wait.
 """
 
 from __future__ import annotations
@@ -17,6 +18,10 @@ from typing import Protocol
 from sidekick.sensor.cgroups import HOST, Cgroup, container_of
 
 log = logging.getLogger(__name__)
+
+_WAIT_SHARE = 0.1
+_WAIT_SAVED_SECS = 2.0
+"""After a quiet time so much may be waited at once; enough for the containers of a whole node."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +104,8 @@ class Containers:
         self._limit = limit
         self._containerd = containerd
         self._clock = clock
+        self._patience = _WAIT_SAVED_SECS
+        self._looked = clock()
         self._cgroups: OrderedDict[int, Cgroup] = OrderedDict()
         self._paths: dict[int, str] = {}
         self._asked: OrderedDict[str, _Asked] = OrderedDict()
@@ -131,12 +138,19 @@ class Containers:
         if asked is None:
             return None
         if not asked.answered.is_set() and asked.wait_left > 0:
-            began = self._clock()
-            asked.answered.wait(asked.wait_left)
-            asked.wait_left -= self._clock() - began
+            self._wait_for(asked)
         if not asked.answered.is_set():
             self.missing += 1
         return asked.info
+
+    def _wait_for(self, asked: _Asked) -> None:
+        began = self._clock()
+        saved = self._patience + (began - self._looked) * _WAIT_SHARE
+        saved = min(saved, max(_WAIT_SAVED_SECS, self._wait))
+        asked.answered.wait(max(min(asked.wait_left, saved), 0.0))
+        self._looked = self._clock()
+        asked.wait_left -= self._looked - began
+        self._patience = saved - (self._looked - began)
 
     def ask_again(self, most: int = 16) -> None:
         """Ask for those whose runtime failed; to be called now and then."""

@@ -14,6 +14,7 @@ class Process:
     ``argv`` and ``env`` are its argument vector and environment, with a NUL between the parts, None
     if nobody knows them. ``start_ns`` is when it was made, in ns since the machine started; with
     ``pid`` it names the process for good. ``exact`` tells whether it is to the nanosecond.
+    ``checked`` is the last of the table's doubts that it was looked up for.
     """
 
     pid: int
@@ -38,6 +39,7 @@ class Process:
     cap_effective: int = 0
     cap_permitted: int = 0
     ended: bool = False
+    checked: int = 0
     children: set[int] | None = None
 
     @property
@@ -65,6 +67,13 @@ class Process:
             if part.startswith(start):
                 return text_of(part[len(start) :])
         return None
+
+    def is_now(self, found: Process) -> None:
+        """It was found to be this, whatever was known of it."""
+        self.comm, self.argv, self.env = found.comm, found.argv, found.env
+        self.exepath, self.cwd = found.exepath, found.cwd
+        self.exe_ino, self.exe_flags = found.exe_ino, found.exe_flags
+        self.exe_ctime_ns, self.exe_mtime_ns = found.exe_ctime_ns, found.exe_mtime_ns
 
     def forked(self, pid: int, start_ns: int) -> Process:
         """Its child, which has everything of it at first."""

@@ -2,6 +2,8 @@
 
 It is fed by the kernel's records and, for what was there before or was missed, by ``/proc``. It is
 bounded: beyond its limit the one that was entered first leaves, and is read again if asked for.
+When records were lost, nobody knows which process became another program meanwhile: each is looked
+up in ``/proc`` once more when it is next asked for.
 """
 
 from __future__ import annotations
@@ -35,6 +37,7 @@ class Processes:
         self._known: dict[int, Process] = {}
         self._ended: deque[Process] = deque()
         self._sweeping: Iterator[int] = iter(())
+        self._doubts = 0
         self.missed = 0
         self.evicted = 0
 
@@ -56,6 +59,10 @@ class Processes:
                 return
             if (found := self._known.get(pid)) and not found.ended and not exists(pid):
                 self._end(found, 0)
+
+    def doubt(self) -> None:
+        """Records were lost: what is known may be of before."""
+        self._doubts += 1
 
     # -- what records tell -------------------------------------------------------------------
 
@@ -108,6 +115,8 @@ class Processes:
         found = self._known.get(header.pid)
         if found is None or not _is(found, header.start_ns):
             found = self._missed(header)
+        elif found.checked != self._doubts:
+            self._check(found)
         if header.ppid != found.ppid:
             self._adopt(found, header.ppid)
         found.tty, found.sid, found.pgid = header.tty, header.sid, header.pgid
@@ -122,6 +131,8 @@ class Processes:
         if found is None and pid > 0 and (found := self._read(pid)):
             self.missed += 1
             self._enter(found)
+        elif found and found.checked != self._doubts:
+            self._check(found)
         return found
 
     def parent(self, process: Process) -> Process | None:
@@ -163,7 +174,15 @@ class Processes:
         self._enter(found)
         return found
 
+    def _check(self, process: Process) -> None:
+        process.checked = self._doubts
+        now = None if process.ended else self._read(process.pid)
+        # Without a command line it is ending, and knows less of itself than we do.
+        if now is not None and now.argv and procfs.same_start(process.start_ns, now.start_ns):
+            process.is_now(now)
+
     def _enter(self, process: Process) -> None:
+        process.checked = self._doubts
         old = self._known.pop(process.pid, None)
         if old is not None:
             self._leave_parent(old)

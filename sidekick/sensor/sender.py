@@ -67,6 +67,11 @@ class Sender:
         self._something.set()
         self._thread.start()
 
+    def tell(self, alert: Alert) -> None:
+        """Take one of the sensor's own, however many wait: it may be about them."""
+        self._waiting.append(alert)
+        self._something.set()
+
     def put(self, alerts: Sequence[Alert]) -> None:
         """Take alerts."""
         room = self._queue - len(self._waiting)

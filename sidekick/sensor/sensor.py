@@ -42,6 +42,8 @@ log = logging.getLogger(__name__)
 
 _TICK_SECS = 1.0
 _SWEPT = 200
+_SWEPT_SHARE = 10
+"""After a flood of processes whose ends were lost the table is clean within so many seconds."""
 _ASKED_AGAIN_TICKS = 10
 _CONTAINERD = Path("run/containerd/containerd.sock")
 
@@ -77,6 +79,8 @@ class Sensor:
         self._beat_due = 0.0
         self._events = 0
         self._alerts = 0
+        self._lost = 0
+        self._doubtful = False
         self._names = DomainNames()
         self._told_reader, self._told_writer = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
 
@@ -174,6 +178,7 @@ class Sensor:
                         return
                     self._go_over(probe, stream)
                 while records := probe.drain():
+                    self._doubt_if_lost(probe, known)
                     alerts = stream.take(map(decode, records))  # type: ignore[arg-type]
                     if alerts:
                         self._alerts += len(alerts)
@@ -181,9 +186,24 @@ class Sensor:
                     if time.monotonic() >= due:
                         break
                     time.sleep(WAKE_SECS)
+                else:
+                    self._end_doubt(known)
                 if time.monotonic() >= due:
                     due = time.monotonic() + _TICK_SECS
                     self._tick(probe, stream, known)
+
+    def _doubt_if_lost(self, probe: Probe, known: Knowledge) -> None:
+        """From the first sight of a loss on, and until all that was told before it is taken."""
+        lost = probe.lost()
+        self._doubtful |= lost != self._lost
+        self._lost = lost
+        if self._doubtful:
+            known.processes.doubt()
+
+    def _end_doubt(self, known: Knowledge) -> None:
+        if self._doubtful:
+            self._doubtful = False
+            known.processes.doubt()
 
     def _go_over(self, probe: Probe, stream: Stream) -> None:
         try:
@@ -202,7 +222,8 @@ class Sensor:
         """Once a second: what was lost, what has gone, how it goes."""
         self._ticks += 1
         known.boot_ns = _boot_ns()
-        known.processes.sweep(_SWEPT, lambda pid: os.path.exists(f"/proc/{pid}"))
+        count = max(_SWEPT, len(known.processes) // _SWEPT_SHARE)
+        known.processes.sweep(count, lambda pid: os.path.exists(f"/proc/{pid}"))
         if self._ticks % _ASKED_AGAIN_TICKS == 0:
             known.containers.ask_again()
         totals = {
@@ -229,8 +250,8 @@ class Sensor:
         if "log" in actions:
             log.error("events were lost", extra={"lost": loss.lost, "of": loss.events + loss.lost})
         if "alert" in actions:
-            hostname = known.hostname
-            self._sender.put([alert_of(loss, self._config.drops, hostname, time.time_ns())])
+            alert = alert_of(loss, self._config.drops, known.hostname, time.time_ns())
+            self._sender.tell(alert)
         if "exit" in actions:
             raise Exit(f"{loss.lost} events were lost, and sensor.drops.actions says exit")
 

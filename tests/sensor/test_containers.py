@@ -76,6 +76,33 @@ def test_events_of_a_container_wait_no_longer_than_the_bound_in_all(
     assert containers.info(ID) == ContainerInfo(name="web")
 
 
+def test_events_of_all_containers_wait_no_longer_than_a_share_of_the_time(
+    pool: ThreadPoolExecutor,
+) -> None:
+    runtime = Runtime()
+    runtime.let.clear()
+    now = [0.0]
+    containers = Containers([runtime], pool, wait=1, clock=lambda: now[0])
+    waited: list[float] = []
+
+    def wait(timeout: float | None = None) -> bool:
+        waited.append(timeout or 0.0)
+        now[0] += waited[-1]
+        return False
+
+    def wait_for(number: int) -> float:
+        containers.learn(number, f"/docker/{number:064x}")
+        containers._asked[f"{number:064x}"].answered.wait = wait  # type: ignore[method-assign]
+        containers.info(f"{number:064x}")
+        return waited[-1]
+
+    found = [wait_for(number) for number in range(4)]
+    now[0] += 100
+    found += [wait_for(number) for number in range(4, 7)]
+    runtime.let.set()
+    assert found == [1, 1, 0, 0, 1, 1, 0]
+
+
 def test_a_runtime_that_failed_is_asked_again(pool: ThreadPoolExecutor) -> None:
     runtime = Runtime(**{ID: ContainerInfo(name="web")})
     runtime.broken = True

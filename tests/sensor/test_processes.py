@@ -127,6 +127,40 @@ def test_what_was_missed_is_looked_up() -> None:
     assert processes.missed == 1
 
 
+NOW = Process(50, 1_000_000_000, ppid=1, exact=False, comm="nc", argv=b"nc\0-l", exepath="/bin/nc")
+
+
+def test_after_a_loss_each_is_looked_up_once_as_it_may_be_another_program() -> None:
+    processes = shell_with_child()
+    looked_up = []
+    processes._read = lambda pid: looked_up.append(pid) or NOW  # type: ignore[func-returns-value]
+    assert processes.of(SHELL_HEADER).cmdline == "bash"
+    processes.doubt()
+    for _ in range(3):
+        found = processes.of(SHELL_HEADER)
+    assert (found.args, found.exepath, found.start_ns) == ("-l", "/bin/nc", SHELL_HEADER.start_ns)
+    assert looked_up == [50]
+
+
+def test_after_a_loss_an_ancestor_is_looked_up_too() -> None:
+    processes = shell_with_child()
+    processes._read = {50: NOW}.get
+    processes.doubt()
+    parent = processes.parent(processes.of(CHILD))
+    assert parent is not None
+    assert parent.cmdline == "nc -l"
+
+
+@pytest.mark.parametrize(
+    "now", [None, replace(NOW, argv=b""), replace(NOW, start_ns=2_000_000_000)]
+)
+def test_after_a_loss_what_is_known_stays_if_nothing_better_is_found(now: Process | None) -> None:
+    processes = shell_with_child()
+    processes._read = lambda _: now
+    processes.doubt()
+    assert processes.of(SHELL_HEADER).argv == b"-bash"
+
+
 def test_proc_is_not_believed_about_another_process_of_that_number() -> None:
     other = Process(100, 9_500_000_000 + 5 * TICK, exact=False, argv=b"vi")
     found = Processes(read={100: other}.get).of(CHILD)

@@ -108,9 +108,11 @@ def test_what_waits_in_memory_is_bounded_and_the_rest_counted(tmp_path: Path) ->
     for _ in range(25):
         sender.put(alerts(*range(1000)))
     assert sender.dropped == 5000
+    sender.tell(*alerts("events were lost"))
     sender.start()
     sender.stop(5)
-    assert sender.sent == 20_000
+    assert sender.sent == 20_001
+    assert sender.dropped == 5000
 
 
 def test_the_bound_of_what_waits_in_memory_is_a_setting(tmp_path: Path) -> None:
