@@ -111,7 +111,7 @@ static __always_inline void append_directory(struct scratch *scratch, struct cal
 		append_cwd_once(scratch, record);
 		return;
 	}
-	file = file_of(bpf_get_current_task_btf(), fd);
+	file = file_of(bpf_get_current_task_btf(), fd, false);
 	if (file)
 		append_file_path(scratch, text, file);
 }
@@ -174,7 +174,7 @@ static __always_inline void append_file(struct scratch *scratch, struct call_rec
 
 static __always_inline void append_fd(struct scratch *scratch, struct call_record *record, s32 fd)
 {
-	append_file(scratch, record, file_of(bpf_get_current_task_btf(), fd), fd);
+	append_file(scratch, record, file_of(bpf_get_current_task_btf(), fd, false), fd);
 }
 
 /* Appends what an argument points to. A global function: verified once for all of the six. */

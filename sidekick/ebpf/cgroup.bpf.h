@@ -54,7 +54,7 @@ __noinline int walk_cgroup(u64 address)
 static __always_inline void tell_cgroup(struct task_struct *task)
 {
 	struct kernfs_node *node = cgroup_node(task);
-	u64 id = BPF_CORE_READ(node, id);
+	u64 id = node->id;
 	struct cgroup_record *record;
 	struct scratch *scratch;
 	enum cgroup_state state = CGROUP_TOLD;

@@ -69,6 +69,17 @@ extern void *bpf_rdonly_cast(const void *pointer, u32 type) __ksym __weak;
 		  (struct type *)(address))
 #define GET(fast, pointer, member) ((fast) ? (pointer)->member : BPF_CORE_READ(pointer, member))
 
+/* The number at an address. The structure is only one that begins with a number of 64 bits. */
+static __always_inline u64 number_at(u64 address, const bool fast)
+{
+	u64 number = 0;
+
+	if (fast)
+		return AS(fast, timespec64, address)->tv_sec;
+	bpf_probe_read_kernel(&number, sizeof(number), (void *)address);
+	return number;
+}
+
 static __always_inline s64 inode_ctime_ns(struct inode *inode)
 {
 	struct inode___split *split = (void *)inode;
@@ -99,6 +110,16 @@ static __always_inline s64 inode_mtime_ns(struct inode *inode)
 		       BPF_CORE_READ(private, __i_mtime.tv_nsec);
 	return BPF_CORE_READ(old, i_mtime.tv_sec) * NSEC_PER_SEC +
 	       BPF_CORE_READ(old, i_mtime.tv_nsec);
+}
+
+/* For a node that the verifier knows as one. */
+static __always_inline bool is_top(struct kernfs_node *node)
+{
+	struct kernfs_node___rcu *rcu = (void *)node;
+
+	if (bpf_core_field_exists(rcu->__parent))
+		return !rcu->__parent;
+	return !node->parent;
 }
 
 static __always_inline struct kernfs_node *kernfs_parent(struct kernfs_node *node)

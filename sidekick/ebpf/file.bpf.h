@@ -20,15 +20,13 @@
 #define CAP_DAC_OVERRIDE 1
 #define CAP_FOWNER 3
 
-static __always_inline struct file *file_of(struct task_struct *task, s32 fd)
+static __always_inline struct file *file_of(struct task_struct *task, s32 fd, const bool fast)
 {
-	struct fdtable *table = BPF_CORE_READ(task, files, fdt);
-	struct file *file = NULL;
+	struct fdtable *table = task->files->fdt;
 
-	if (fd < 0 || (u32)fd >= BPF_CORE_READ(table, max_fds))
+	if (fd < 0 || (u32)fd >= table->max_fds)
 		return NULL;
-	bpf_probe_read_kernel(&file, sizeof(file), BPF_CORE_READ(table, fd) + fd);
-	return file;
+	return (struct file *)number_at((u64)(table->fd + fd), fast);
 }
 
 static __always_inline u32 user_device(struct inode *inode)

@@ -56,6 +56,7 @@ struct filter {
 	u32 asks_place; /* host or container */
 	u32 asks_dots; /* of what the caller gave: is there a ".." in it? */
 	u32 asks_socket; /* families, ports, networks */
+	u32 asks_net;
 	u32 asks_value; /* of arguments and the user */
 	u32 path_of_argument; /* not of the file */
 	u32 walks_always; /* a prefix ends within the first component */
@@ -186,12 +187,13 @@ static __always_inline u32 filter_place(const struct filter *filter, struct task
 /* The file that the record will describe: of the resulting fd, or of an argument. */
 static __always_inline struct file *described_file(const struct shape *shape,
 						   struct task_struct *task,
-						   const u64 args[ARGUMENTS], long result)
+						   const u64 args[ARGUMENTS], long result,
+						   const bool fast)
 {
 	if (shape->flags & SHAPE_RESULT_FD)
-		return result < 0 ? NULL : file_of(task, result);
+		return result < 0 ? NULL : file_of(task, result, fast);
 	if (shape->fd_place < ARGUMENTS)
-		return file_of(task, arg_at(args, shape->fd_place));
+		return file_of(task, arg_at(args, shape->fd_place), fast);
 	return NULL;
 }
 
@@ -273,7 +275,7 @@ static __always_inline u32 filter_ends(const struct filter *filter, const struct
 	for (i = 0; i < LOOKUPS; i++) {
 		const struct filter_lookup *test = &filter->lookups[i];
 
-		if (i >= filter->lookup_count)
+		if (!alive || i >= filter->lookup_count)
 			break;
 		if (test->kind == VALUE_FAMILY && ends->family)
 			alive &= filter_value(filter, test, ends->family);
@@ -285,8 +287,23 @@ static __always_inline u32 filter_ends(const struct filter *filter, const struct
 	return alive;
 }
 
-/* The tests of a socket. What it is not connected to is not known here. */
-static __always_inline u32 filter_socket_of(u32 index, u64 address, const bool fast)
+/* What is no socket has no family, no port and no network: none that a test lists. */
+static __always_inline u32 filter_no_socket(const struct filter *filter)
+{
+	u32 alive = filter->net_others;
+	u32 i;
+
+	for (i = 0; i < LOOKUPS; i++)
+		if (i < filter->lookup_count && filter->lookups[i].kind >= VALUE_FAMILY)
+			alive &= filter->lookups[i].others;
+	return alive;
+}
+
+/*
+ * The tests of a socket. What it is not connected to is not known here: of a call that failed only
+ * the family counts, unless an address may turn IPv6 into IPv4.
+ */
+static __always_inline u32 filter_socket_of(u32 index, u64 address, u32 failed, const bool fast)
 {
 	struct file *file = AS(fast, file, address);
 	struct filter *filter = filter_at(index);
@@ -299,28 +316,30 @@ static __always_inline u32 filter_socket_of(u32 index, u64 address, const bool f
 	if (!filter)
 		return -1;
 	if ((GET(fast, inode, i_mode) & S_IFMT) != S_IFSOCK)
-		return filter->clauses;
+		return filter_no_socket(filter);
 	socket = AS(fast, socket, GET(fast, file, private_data));
 	sock = GET(fast, socket, sk);
 	ends.family = GET(fast, sock, __sk_common.skc_family);
-	if (ends.family == AF_INET || ends.family == AF_INET6)
+	if (failed)
+		ends.family = ends.family == AF_INET6 ? 0 : ends.family;
+	else if (ends.family == AF_INET || ends.family == AF_INET6)
 		fill_inet(&ends, sock, fast);
 	alive = filter_ends(filter, &ends);
-	if (alive && ends.remote_port) {
+	if (alive & filter->asks_net && ends.remote_port) {
 		ends.remote.group = filter->group;
 		alive &= passed(&filter_nets, &ends.remote, filter->net_others);
 	}
 	return alive;
 }
 
-__noinline int filter_socket(u32 index, u64 file)
+__noinline int filter_socket(u32 index, u64 file, u32 failed)
 {
-	return filter_socket_of(index, file, false);
+	return filter_socket_of(index, file, failed, false);
 }
 
-__noinline int filter_socket_fast(u32 index, u64 file)
+__noinline int filter_socket_fast(u32 index, u64 file, u32 failed)
 {
-	return filter_socket_of(index, file, true);
+	return filter_socket_of(index, file, failed, true);
 }
 
 /* The clauses that pass for a path in the scratch's key, of this length without its NUL. */
@@ -448,8 +467,8 @@ __noinline int filter_file_fast(u32 index, u64 file, u32 asked)
 }
 
 /*
- * The length of an absolute path without "//", "/." and "/.."; -1 for any other. Where its name
- * begins is kept in memory: in a register the verifier would try all places.
+ * The length of an absolute path without "//", "/.", "/.." and a "/" at its end; -1 for any other.
+ * Where its name begins is kept in memory: in a register the verifier would try all places.
  */
 static __always_inline int normal_length(struct scratch *scratch)
 {
@@ -462,7 +481,7 @@ static __always_inline int normal_length(struct scratch *scratch)
 		u8 now = scratch->key.path[i];
 
 		if (!now)
-			return i;
+			return before == '/' && i > 1 ? -1 : i;
 		if (before == '/' && (now == '/' || now == '.'))
 			return -1;
 		if (now == '/')
@@ -502,11 +521,21 @@ __noinline int filter_text(u32 index, u64 user)
 	return alive | filter_key(scratch, filter, length);
 }
 
+#define EVERY_BYTE(value) (0x0101010101010101ULL * (value))
+
+/* The highest bit of each byte that is a dot. */
+static __always_inline u64 dots_in(u64 word)
+{
+	u64 other = word ^ EVERY_BYTE('.');
+
+	return ~(((other & EVERY_BYTE(0x7f)) + EVERY_BYTE(0x7f)) | other | EVERY_BYTE(0x7f));
+}
+
 /* Has the path that the caller gave a ".." in it? True if that cannot be told. */
 __noinline int filter_dots(u64 user)
 {
 	struct scratch *scratch = this_scratch();
-	u8 before = 0;
+	u64 *words, before = 0;
 	long got;
 	int i;
 
@@ -515,24 +544,31 @@ __noinline int filter_dots(u64 user)
 	got = bpf_probe_read_user_str(scratch->key.path, FILTER_PATH, (void *)user);
 	if (got <= 0 || got == FILTER_PATH)
 		return 1;
-	for (i = 0; i < FILTER_PATH; i++) {
-		u8 now = scratch->key.path[i];
+	words = (u64 *)scratch->key.path;
+	for (i = 0; i < FILTER_PATH / 8; i++, got -= 8) {
+		u64 dots;
 
-		if (!now)
+		if (got <= 0)
 			return 0;
-		if (before == '.' && now == '.')
+		/* Of the last word only what was read now. */
+		dots = dots_in(got < 8 ? words[i] & ((1ULL << (8 * got)) - 1) : words[i]);
+		if (dots & (dots << 8 | before))
 			return 1;
-		before = now;
+		before = dots >> 56;
 	}
 	return 1;
 }
 
-/* Does any clause hold? The cheap tests come first, and the first that none passes ends it. */
+/*
+ * Does any clause hold? The cheap tests come first, and the first that none passes ends it. Most
+ * files are turned away by their paths, so what needs a path is asked of its comm only after that.
+ */
 static __always_inline bool passes_filter(u32 call, const struct shape *shape,
 					  struct task_struct *task, const u64 args[ARGUMENTS],
 					  long result, const bool fast)
 {
 	u32 index = (generation & 1) * CALL_TYPES + call;
+	bool failed = result < 0 && result != -EINPROGRESS;
 	struct filter *filter = filter_at(index);
 	struct file *file = NULL;
 	u32 alive;
@@ -542,18 +578,18 @@ static __always_inline bool passes_filter(u32 call, const struct shape *shape,
 	alive = filter_numbers(filter, args, result);
 	if (alive & filter->asks_value)
 		alive &= filter_values_of_call(filter, args, task->cred->euid.val);
-	if (alive & filter->asks_comm)
-		alive &= filter_comm(filter, task);
 	if (alive & filter->asks_place)
 		alive &= filter_place(filter, task);
+	if (alive & filter->asks_comm & ~filter->asks_path)
+		alive &= filter_comm(filter, task);
 	if (alive & filter->asks_dots && filter->path_place < ARGUMENTS &&
 	    !filter_dots(arg_at(args, filter->path_place)))
 		alive &= ~filter->asks_dots;
 	if (alive & (filter->asks_path | filter->asks_socket))
-		file = described_file(shape, task, args, result);
-	if (alive & filter->asks_socket && file && (result >= 0 || result == -EINPROGRESS))
-		alive &= fast ? filter_socket_fast(index, (u64)file) :
-				filter_socket(index, (u64)file);
+		file = described_file(shape, task, args, result, fast);
+	if (alive & filter->asks_socket && file)
+		alive &= fast ? filter_socket_fast(index, (u64)file, failed) :
+				filter_socket(index, (u64)file, failed);
 	if (alive && !(alive & ~filter->asks_path)) { /* else one holds whatever the path is */
 		if (file && !filter->path_of_argument)
 			alive &= fast ? filter_file_fast(index, (u64)file, alive) :
@@ -561,6 +597,8 @@ static __always_inline bool passes_filter(u32 call, const struct shape *shape,
 		else if (filter->path_place < ARGUMENTS)
 			alive &= filter_text(index, arg_at(args, filter->path_place));
 	}
+	if (alive & filter->asks_comm & filter->asks_path)
+		alive &= filter_comm(filter, task);
 	return alive;
 }
 

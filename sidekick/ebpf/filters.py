@@ -31,6 +31,7 @@ Network = IPv4Network | IPv6Network
 
 _VALUE_KINDS = MappingProxyType({"euid": 8, "family": 9, "local_port": 10, "remote_port": 11})
 """Beside the names of a call's arguments."""
+_TURNS = ("euid", "remote_port", "local_port", "family")
 _OF_SOCKET = ("family", "local_port", "remote_port")
 
 
@@ -155,6 +156,7 @@ class _CallFilter:
             asks_place=self._where(lambda c: c.in_container is not None),
             asks_dots=self._where(lambda c: c.dotted and not self._paths_of),
             asks_socket=self._where(self._asks_socket),
+            asks_net=self._where(lambda c: c.networks is not None or bool(c.not_networks)),
             asks_value=self._where(self._asks_value),
             path_of_argument=bool(self._paths_of),
             walks_always=any(not _first_component(p) for p in self._path_keys()),
@@ -207,7 +209,13 @@ class _CallFilter:
     def _wanted_lookups(self) -> list[str]:
         names = {name for clause in self.clauses for name in (*clause.values, *clause.not_values)}
         known = names & (self._places.keys() | _VALUE_KINDS.keys())
-        return sorted(known, key=lambda name: name in _VALUE_KINDS)[:MAX_LOOKUPS]
+        return sorted(known, key=self._turn)[:MAX_LOOKUPS]
+
+    def _turn(self, name: str) -> int:
+        """Arguments first, then what decides most often."""
+        return (
+            self._places[name] - len(self._places) if name in self._places else _TURNS.index(name)
+        )
 
     def _kind(self, name: str) -> int:
         return self._places[name] if name in self._places else _VALUE_KINDS[name]

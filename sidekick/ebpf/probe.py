@@ -186,11 +186,9 @@ class Probe:
         return ring
 
     def _tell_shapes(self) -> None:
-        handler = self._handler.fd
+        self._maps["handlers"].update(_key(0), _key(self._handler.fd))
         for call in all_calls().values():
             self._maps["shapes"].update(_key(call.number), self._shape(call))
-            self._maps["handlers"].update(_key(call.number), _key(handler))
-        self._maps["handlers"].update(_key(SOCKET_CALL), _key(handler))
         start = self._globals["socket_calls"].offset
         for number, name in SOCKET_CALLS.items():
             if name in all_calls():

@@ -65,25 +65,19 @@ static __always_inline struct kernfs_node *cgroup_node(struct task_struct *task)
 	struct css_set *set = task->cgroups;
 	struct kernfs_node *node = set->dfl_cgrp->kn;
 	struct cgroup_subsys_state *state = NULL;
-	u32 place;
 
-	if (kernfs_parent(node))
+	if (!is_top(node))
 		return node;
-	if (bpf_core_enum_value_exists(enum cgroup_subsys_id, memory_cgrp_id)) {
-		place = bpf_core_enum_value(enum cgroup_subsys_id, memory_cgrp_id);
-		bpf_probe_read_kernel(&state, sizeof(state), (void **)set->subsys + place);
-	} else if (bpf_core_enum_value_exists(enum cgroup_subsys_id, pids_cgrp_id)) {
-		place = bpf_core_enum_value(enum cgroup_subsys_id, pids_cgrp_id);
-		bpf_probe_read_kernel(&state, sizeof(state), (void **)set->subsys + place);
-	}
-	return state ? BPF_CORE_READ(state, cgroup, kn) : node;
+	if (bpf_core_enum_value_exists(enum cgroup_subsys_id, memory_cgrp_id))
+		state = *(set->subsys + bpf_core_enum_value(enum cgroup_subsys_id, memory_cgrp_id));
+	else if (bpf_core_enum_value_exists(enum cgroup_subsys_id, pids_cgrp_id))
+		state = *(set->subsys + bpf_core_enum_value(enum cgroup_subsys_id, pids_cgrp_id));
+	return state ? state->cgroup->kn : node;
 }
 
 static __always_inline u64 cgroup_id_of(struct task_struct *task)
 {
-	struct kernfs_node *node = cgroup_node(task);
-
-	return BPF_CORE_READ(node, id);
+	return cgroup_node(task)->id;
 }
 
 static __always_inline void fill_inner_ids(struct header *header, struct task_struct *task)

@@ -21,7 +21,7 @@ from tests.ebpf.kernel import LIBC, Watcher, watching
 
 RO, WO, RW = os.O_RDONLY, os.O_WRONLY, os.O_RDWR
 SYS_SOCKET = 41
-CALLS = {"openat", "mkdir", "socket", "connect", "link", "symlink", "chdir", "chown"}
+CALLS = {"openat", "dup2", "mkdir", "socket", "connect", "link", "symlink", "chdir", "chown"}
 
 
 @pytest.fixture(scope="module")
@@ -127,6 +127,16 @@ def test_by_a_way_up_in_what_was_given(watcher: Watcher, tmp_path: Path) -> None
     assert [path for path, _ in _told(records)] == ["/absent"]
 
 
+@pytest.mark.parametrize("start", range(9))
+def test_a_way_up_is_found_wherever_it_stands(watcher: Watcher, start: int) -> None:
+    before = "/" + "x" * start
+    up = [f"{before}..", f"{before}/../y", f"{before}/.z/.."]
+    plain = [f"{before}.", f"{before}/./y", f"{before}.z.", f"{before}.,."]
+    long = ["/.." + "x" * 40, *plain]  # what the one before left behind is not looked at
+
+    assert opened(watcher, Clause(dotted=True), *up, *plain, *long) == [*up, long[0]]
+
+
 def _try(*paths: str) -> None:
     for path in paths:
         with suppress(OSError):
@@ -135,7 +145,14 @@ def _try(*paths: str) -> None:
 
 def test_a_failed_open_with_a_path_that_is_not_plain_is_told(watcher: Watcher) -> None:
     clause = Clause(paths=Paths(exact=frozenset({"/etc/shadow"})))
-    odd = ["relative", "/etc/../absent", "/etc//absent", "/./absent", "/etc/" + "x" * 250]
+    odd = [
+        "relative",
+        "/etc/../absent",
+        "/etc//absent",
+        "/./absent",
+        "/absent/",
+        "/etc/" + "x" * 250,
+    ]
 
     assert opened(watcher, clause, "/etc/absent", *odd) == odd
 
@@ -235,6 +252,39 @@ def test_by_port_and_family(watcher: Watcher) -> None:
     assert connected(watcher, Clause(not_values={"family": frozenset({2})}), *places) == [3]
 
 
+def test_a_call_that_failed_is_judged_by_its_sockets_family(watcher: Watcher) -> None:
+    internet = Clause(values={"family": frozenset({2, 10}), "remote_port": frozenset({9})})
+    watcher.probe.replace_filters({"connect": [internet]})
+
+    def act() -> None:
+        for family, place in (
+            (socket.AF_UNIX, "/absent"),
+            (socket.AF_INET, ("127.0.0.1", 1)),
+            (socket.AF_INET6, ("::1", 1)),
+        ):
+            with suppress(OSError):
+                socket.socket(family, socket.SOCK_STREAM).connect(place)
+
+    told = [r.socket.family for r in watcher.calls_of(act, "connect") if r.socket]
+    assert told == [2, 10]
+
+
+def test_what_is_no_socket_has_no_family(watcher: Watcher) -> None:
+    def act() -> None:
+        with socket.socket(socket.AF_INET), open("/dev/null") as file:
+            os.dup2(file.fileno(), 40)
+            os.dup2(file.fileno() - 1, 41)
+
+    def told(clause: Clause) -> list[int | None]:
+        watcher.probe.replace_filters({"dup2": [clause]})
+        return [record.result for record in watcher.calls_of(act, "dup2")]
+
+    internet = frozenset({2, 10})
+    assert told(Clause(values={"family": internet})) == [41]
+    assert told(Clause(not_values={"family": internet})) == [40]
+    assert told(Clause(networks=frozenset({ip_network("10.0.0.0/8")}))) == [41]
+
+
 def test_by_a_named_path_argument(watcher: Watcher, tmp_path: Path) -> None:
     paths = Paths(exact=frozenset({"/etc/shadow"}), argument="target")
     watcher.probe.replace_filters({"symlink": [Clause(paths=paths)]})
@@ -303,13 +353,25 @@ def _clause(dice: random.Random, files: list[str]) -> Clause:
         )
     )
     access = frozenset(dice.sample((RO, WO, RW), 2)) if dice.random() < 0.5 else None
-    return Clause(failed=dice.choice((None, True, False)), access=access, paths=paths)
+    comms, others = dice.choice(((None, ()), ({_OWN, "x"}, ()), ({"x"}, ()), (None, {_OWN})))
+    return Clause(
+        failed=dice.choice((None, True, False)),
+        access=access,
+        paths=paths,
+        comms=None if comms is None else frozenset(comms),
+        not_comms=frozenset(others),
+    )
+
+
+_OWN = Path("/proc/self/comm").read_text().rstrip()
 
 
 def _holds(clause: Clause, path: str, flags: int) -> bool:
     if clause.failed is not None and clause.failed == os.path.exists(path):
         return False
     if clause.access is not None and flags not in clause.access:
+        return False
+    if _OWN in clause.not_comms or (clause.comms is not None and _OWN not in clause.comms):
         return False
     if clause.paths is None:
         return True

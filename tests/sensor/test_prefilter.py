@@ -247,7 +247,9 @@ _checks = st.sampled_from(sorted(_TEXTS)).flatmap(
         st.lists(st.sampled_from(_TEXTS[name]), min_size=1, max_size=3),
     )
 )
-_types = st.sampled_from(["openat", "open", "creat", "connect", "ptrace", "socket", "symlink"])
+_types = st.sampled_from(
+    ["openat", "open", "creat", "connect", "ptrace", "socket", "symlink", "dup"]
+)
 _types_asked = st.builds(lambda t: f"evt.type in ({', '.join(t)})", st.lists(_types, min_size=1))
 
 
@@ -278,7 +280,7 @@ _flags = st.integers(0, 3).flatmap(
 @st.composite
 def _records(draw: st.DrawFn) -> Record:
     type_ = draw(st.sampled_from(["openat", "open", "creat", "connect", "ptrace", "socket"]))
-    type_ = draw(st.sampled_from([type_, "symlink", "link"]))
+    type_ = draw(st.sampled_from([type_, "symlink", "link", "dup"]))
     result = draw(st.sampled_from([0, 3, -2, -13]))
     given_flags = draw(_flags)
     arguments: dict[str, int | bytes] = {}
@@ -297,7 +299,9 @@ def _records(draw: st.DrawFn) -> Record:
         path = draw(_paths.filter(lambda path: path.startswith("/") and not path.endswith("/")))
         kept = given_flags if type_ != "creat" else os.O_WRONLY
         file = File(path.encode(), flags=kept & ~os.O_TRUNC)
-    if type_ == "connect" or (type_ == "socket" and result >= 0):
+    if type_ == "dup" and draw(st.booleans()):
+        file = File(b"/etc/shadow")
+    elif type_ in ("connect", "dup") or (type_ == "socket" and result >= 0):
         sock = Socket(
             family=draw(st.sampled_from([1, 2, 10])),
             local=b"\1" * 4,
@@ -321,7 +325,9 @@ def _passes(clause: Clause, record: Record) -> bool:
     """What the kernel makes of a clause, as ``Clause`` describes it."""
     header = record.header
     numbers = {"euid": header.uid}
-    if record.socket:
+    if record.file and not record.socket:
+        numbers |= {"family": -1, "remote_port": -1}
+    elif record.socket:
         numbers["family"] = record.socket.family
         if record.result in (0, -115) and record.socket.remote_port:
             numbers["remote_port"] = record.socket.remote_port
@@ -364,7 +370,7 @@ def _path_passes(asked: Paths | None, record: Record) -> bool:
 
 
 def _one_passes(asked: Paths, path: str) -> bool:
-    if not path.startswith("/") or ".." in path or "//" in path:
+    if not path.startswith("/") or ".." in path or "//" in path or path.endswith("/"):
         return True
     last = path.rpartition("/")[2]
     return path in asked.exact or path.startswith(tuple(asked.prefixes)) or last in asked.names
@@ -381,7 +387,7 @@ def _must_tell(condition: str, record: Record) -> None:
         assert any(_passes(clause, record) for clause in made[record.type])
 
 
-_ANY_TYPE = "evt.type in (openat, open, creat, connect, ptrace, socket, symlink, link)"
+_ANY_TYPE = "evt.type in (openat, open, creat, connect, ptrace, socket, symlink, link, dup)"
 
 
 @settings(max_examples=examples(400, 20_000), deadline=None)
