@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 import subprocess
 from pathlib import Path
@@ -15,6 +14,7 @@ import yaml
 
 from sidekick.settings import load
 from tests.servers import places
+from tests.servers.compose import compose_program
 
 ROOT = Path(__file__).parents[1]
 
@@ -22,13 +22,8 @@ ROOT = Path(__file__).parents[1]
 @pytest.fixture(scope="module")
 def services() -> dict[str, Any]:
     """The services as Compose itself reads the file."""
-    program = places.compose() / "bin" / "docker-compose"
-    if not program.exists():
-        if os.environ.get("CI") == "true":
-            pytest.fail("Compose is not there: run tests/servers/install.py")
-        pytest.skip("Compose is not there: run tests/servers/install.py")
     options = ["config", "--format", "json"]
-    command: list[str | Path] = [program, "--project-directory", ROOT, *options]
+    command: list[str | Path] = [compose_program(), "--project-directory", ROOT, *options]
     done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == 0, done.stderr
     found: dict[str, Any] = json.loads(done.stdout)["services"]

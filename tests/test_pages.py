@@ -4,56 +4,22 @@ from __future__ import annotations
 
 import contextlib
 import re
-import shlex
 import subprocess
-from itertools import takewhile
 from pathlib import Path
 
 import click
 import pytest
 import yaml
 
-from sidekick.__main__ import cli
 from tests.helm.chart import one, render
+from tests.pages.typed import mentioned, of_sidekick, parse
 from tests.test_docs import DOCUMENTS, ROOT, name_of
-
-_BLOCK = re.compile(r"^```sh\n(.*?)^```$", re.MULTILINE | re.DOTALL)
-
-
-def typed(text: str) -> list[list[str]]:
-    """The commands of sidekick in the blocks of a page, in words, up to what is the shell's."""
-    lines = "".join(_BLOCK.findall(text)).replace("\\\n", " ").splitlines()
-    found = []
-    for line in lines:
-        if match := re.match(r"(?:sudo )?sidekick\b(.*)", line):
-            words = shlex.split(match[1], comments=True)
-            found.append(list(takewhile(lambda word: word not in ("|", ">", "&&"), words)))
-    return found
-
-
-def mentioned(text: str) -> list[list[str]]:
-    """Those within sentences, in backquotes."""
-    found = re.findall(r"`(?:sudo )?sidekick ([a-z][^`|<>…]*)`", re.sub(_BLOCK, "", text))
-    return [shlex.split(arguments) for arguments in found]
-
-
-def parse(words: list[str]) -> None:
-    """Raise ``click.UsageError`` for what the command line would not take."""
-    command: click.Command = cli
-    context = click.Context(cli, info_name="sidekick")
-    while isinstance(command, click.Group):
-        if not words or words == ["--help"]:
-            return
-        _, found, words = command.resolve_command(context, words)
-        assert found is not None
-        command = found
-    command.make_context("sidekick", words, parent=context)
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=name_of)
 def test_every_command_is_one_that_there_is(document: Path) -> None:
     text = document.read_text()
-    for words in typed(text):
+    for words in of_sidekick(text):
         try:
             parse(words)
         except click.BadParameter as error:
@@ -74,7 +40,7 @@ def test_a_command_that_there_is_not_would_be_found(wrong: str) -> None:
 def test_the_pages_have_commands() -> None:
     pages = {document.name: document.read_text() for document in DOCUMENTS}
 
-    assert len(typed(pages["quick-start.md"])) >= 10
+    assert len(of_sidekick(pages["quick-start.md"])) >= 10
     assert len(mentioned(pages["operations.md"])) >= 10
 
 

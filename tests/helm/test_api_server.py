@@ -6,11 +6,10 @@ from copy import deepcopy
 from typing import Any
 
 import pytest
-import yaml
 
 from tests.helm.chart import CHART, Object, helm, one, render
+from tests.helm.definitions import install_definitions
 from tests.helm.values import FALCOSIDEKICK, TABLE
-from tests.servers import places
 from tests.servers.kubernetes import Kubernetes
 
 pytestmark = pytest.mark.servers
@@ -23,12 +22,7 @@ PLURALS = {"NetworkPolicy": "networkpolicies", "Ingress": "ingresses"}
 @pytest.fixture(scope="module")
 def cluster(kubernetes_server: Kubernetes) -> Kubernetes:
     """An API server with the custom resources, and a namespace that takes restricted pods only."""
-    for file in places.resource_definitions().glob("*.yaml"):
-        definition = yaml.safe_load(file.read_text())
-        path = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
-        status, told = kubernetes_server.call("POST", path, definition)
-        assert status in (201, 409), told
-        _wait_for(kubernetes_server, definition)
+    install_definitions(kubernetes_server)
     labels = {"pod-security.kubernetes.io/enforce": "restricted"}
     namespace = {
         "apiVersion": "v1",
@@ -38,17 +32,6 @@ def cluster(kubernetes_server: Kubernetes) -> Kubernetes:
     status, told = kubernetes_server.call("POST", "/api/v1/namespaces", namespace)
     assert status in (201, 409), told
     return kubernetes_server
-
-
-def _wait_for(server: Kubernetes, definition: Object) -> None:
-    spec = definition["spec"]
-    version = next(one["name"] for one in spec["versions"] if one["served"])
-    path = f"/apis/{spec['group']}/{version}/{spec['names']['plural']}"
-    for _ in range(200):
-        status, told = server.call("GET", path)
-        if status == 200:
-            return
-    raise AssertionError(told)
 
 
 def _path(found: Object) -> str:

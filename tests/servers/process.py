@@ -41,7 +41,7 @@ def running(
     folder.mkdir(parents=True, exist_ok=True)
     with open(folder / "log", "wb") as log:
         process = subprocess.Popen(
-            [*_dies_with_us(), *command],
+            [*dies_with_us(), *command],
             cwd=folder,
             env=os.environ | dict(env or {}),
             stdin=subprocess.DEVNULL,
@@ -56,7 +56,7 @@ def running(
         process.wait()
 
 
-def _dies_with_us() -> list[str]:
+def dies_with_us() -> list[str]:
     """Let the kernel kill the server when the tests are killed (PR_SET_PDEATHSIG)."""
     setpriv = shutil.which("setpriv")
     return [setpriv, "--pdeathsig", "KILL", "--"] if setpriv else []
