@@ -18,6 +18,8 @@ from prometheus_client import disable_created_metrics
 
 from sidekick import logs, metrics
 from sidekick.errors import ConfigError
+from sidekick.hub.event_counts import EventCounts
+from sidekick.hub.exposed import Exposed
 from sidekick.hub.hub import Hub
 from sidekick.hub.record import record_of
 from sidekick.listener.tls import Certificates
@@ -82,7 +84,8 @@ class App:
         disable_created_metrics()  # type: ignore[no-untyped-call]  # twice the series, for times that nobody asks for
         for warning in settings.warnings:
             log.warning(warning)
-        self.hub = Hub(settings.state_dir, settings.log, make_process(settings))
+        self._events = EventCounts(settings.metrics)
+        self.hub = Hub(settings.state_dir, settings.log, make_process(settings), self._events)
         try:
             await self.hub.start(settings.sinks)
             async with self._listening():
@@ -151,7 +154,7 @@ class App:
                 listen,
                 self.hub,
                 ready=self.hub.problems,
-                expose=exposition(metrics.REGISTRY),
+                expose=exposition(metrics.REGISTRY, self._exposed().text),
                 heard=self.hub.heard,
             ):
                 print(
@@ -162,6 +165,11 @@ class App:
                 yield
         except OSError as error:
             raise ConfigError([cannot_listen(listen, error)]) from error
+
+    def _exposed(self) -> Exposed:
+        lanes = self.hub.lanes
+        old_names = self.settings.metrics.old_names
+        return Exposed(self._events, lambda: [lane.status() for lane in lanes.values()], old_names)
 
     @contextlib.asynccontextmanager
     async def _watching(self) -> AsyncIterator[None]:

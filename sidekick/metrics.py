@@ -80,6 +80,12 @@ lost = Counter(
     ["reason"],
     registry=REGISTRY,
 )
+overflow = Counter(
+    "sidekick_metrics_overflow",
+    "Alerts that falcosidekick's metric of alerts counts under `other`, as it has all the series "
+    "that metrics.series allows.",
+    registry=REGISTRY,
+)
 faults = Counter(
     "sidekick_faults",
     "Errors inside sidekick that were caught and worked around, by place.",

@@ -6,6 +6,7 @@ from typing import Any
 
 from sidekick import metrics
 from sidekick.heartbeat import Heartbeat
+from sidekick.hub.event_counts import EventCounts, MetricsConfig
 from sidekick.model import Alert, Assessment, Priority
 
 RULES_LIMIT = 500
@@ -21,7 +22,8 @@ _HEARTBEAT = "Falco internal: metrics snapshot"
 class AlertCounts:
     """Counts each committed alert; the metrics' children are looked up once per label set."""
 
-    def __init__(self) -> None:
+    def __init__(self, events: EventCounts | None = None) -> None:
+        self._events = events or EventCounts(MetricsConfig())
         self._rule = metrics.Bounded(RULES_LIMIT)
         self._source = metrics.Bounded(RULES_LIMIT)
         self._namespace = metrics.Bounded(NAMESPACES_LIMIT)
@@ -46,7 +48,10 @@ class AlertCounts:
                 where = (namespace, alert.priority)
                 (self._by_namespace.get(where) or self._of_namespace(where)).inc()
                 break
-        if alert.hostname and kind != "digest":
+        if kind == "digest":
+            return
+        self._events.add(alert)
+        if alert.hostname:
             self._seen_ns[self._node(alert.hostname), alert.rule == _HEARTBEAT] = now_ns
 
     def heard(self, heartbeat: Heartbeat, now_ns: int) -> None:

@@ -15,6 +15,7 @@ from sidekick.hub.archive import Archive
 from sidekick.hub.config import LogConfig
 from sidekick.hub.counts import AlertCounts
 from sidekick.hub.desk import Desk
+from sidekick.hub.event_counts import EventCounts
 from sidekick.hub.ids import id_maker
 from sidekick.hub.lane import Lane
 from sidekick.hub.lanes import Lanes
@@ -51,7 +52,13 @@ class _Kept:
 class Hub:
     """The router's core; ``desk`` is what the API is given of it."""
 
-    def __init__(self, directory: Path, config: LogConfig, process: Pipeline) -> None:
+    def __init__(
+        self,
+        directory: Path,
+        config: LogConfig,
+        process: Pipeline,
+        events: EventCounts | None = None,
+    ) -> None:
         self._config = config
         self._spool = Spool(directory, config)
         self._archive = Archive(directory)
@@ -68,7 +75,7 @@ class Hub:
             self._archive, self._writer, self.lanes, lambda: self.process.silences, self._snapshot
         )
         self._watchers = self.desk.watchers
-        self._counts = AlertCounts()
+        self._counts = AlertCounts(events)
         self._faults_told = 0
         self._shed_before = 0
         self._ticker: asyncio.Task[None] | None = None

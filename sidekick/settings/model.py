@@ -8,6 +8,7 @@ from pathlib import Path
 from pydantic import Field, PrivateAttr, SerializeAsAny
 
 from sidekick.hub.config import LogConfig, ShutdownConfig
+from sidekick.hub.event_counts import MetricsConfig
 from sidekick.logs import LoggingConfig
 from sidekick.pipeline.dedup_config import DedupConfig
 from sidekick.pipeline.enrich import EnrichConfig
@@ -40,6 +41,8 @@ class Settings(Section):
     """The alert log on disk and its bounds."""
     logging: LoggingConfig = LoggingConfig()
     """The service's own log lines."""
+    metrics: MetricsConfig = MetricsConfig()
+    """falcosidekick's metrics."""
     shutdown: ShutdownConfig = ShutdownConfig()
     """What happens on SIGTERM."""
     sources: dict[str, SerializeAsAny[SourceConfig]] = Field(default_factory=dict)

@@ -12,7 +12,7 @@ from sidekick.settings.model import Settings
 
 MAX_BYTES = 16 * 1024 * 1024
 
-_FIXED = ("state_dir", "listen", "admin", "log", "sensor")
+_FIXED = ("state_dir", "listen", "admin", "log", "metrics", "sensor")
 """What is opened once at the start."""
 
 

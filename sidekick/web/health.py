@@ -23,6 +23,7 @@ ALIVE = response(200, b'{"status": "ok"}', JSON)
 
 _READY = response(200, b'{"status": "ready"}', JSON)
 _GZIP_FROM = 1024
+_END = b"# EOF\n"  # of OpenMetrics
 
 
 def always_ready() -> Sequence[str]:
@@ -39,12 +40,21 @@ def readiness(ready: Ready) -> Response:
     return response(503, body, JSON)
 
 
-def exposition(registry: CollectorRegistry) -> Exposition:
-    """The metrics of a registry, as Prometheus text or OpenMetrics, whichever is asked for."""
+def exposition(
+    registry: CollectorRegistry, more: Callable[[bool], bytes] | None = None
+) -> Exposition:
+    """The metrics of a registry, as Prometheus text or OpenMetrics, whichever is asked for.
+
+    ``more`` gives further families as text, in the form of OpenMetrics if it is told so.
+    """
 
     def expose(accept: str) -> tuple[bytes, str]:
         encode, content_type = choose_encoder(accept)
-        return encode(registry), content_type
+        text = encode(registry)
+        if more is not None:
+            openmetrics = text.endswith(_END)
+            text = text.removesuffix(_END) + more(openmetrics) + (_END if openmetrics else b"")
+        return text, content_type
 
     return expose
 

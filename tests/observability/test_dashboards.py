@@ -58,14 +58,14 @@ def scraped(
         runner.run(hub.start())
         try:
             prometheus_server.scrape(f"127.0.0.1:{hub.port}")
-            _wait(prometheus_server, "sidekick_log_limit_bytes")
+            prometheus_server.wait("sidekick_log_limit_bytes")
             _send(hub.port)
-            _wait(prometheus_server, 'sidekick_delivered_total{lane="works"} > 0')
-            _wait(prometheus_server, 'sidekick_dead_letters_total{lane="dead"} > 0')
-            _wait(prometheus_server, 'sidekick_retried_total{lane="waits"} > 0')
+            prometheus_server.wait('sidekick_delivered_total{lane="works"} > 0')
+            prometheus_server.wait('sidekick_dead_letters_total{lane="dead"} > 0')
+            prometheus_server.wait('sidekick_retried_total{lane="waits"} > 0')
             _send(hub.port)  # counters that change, beside those that appear
-            _wait(prometheus_server, 'sidekick_alerts_total{rule="Shell"} == 4')
-            _wait(prometheus_server, "sidekick_node_last_seen_timestamp_seconds")
+            prometheus_server.wait('sidekick_alerts_total{rule="Shell"} == 4')
+            prometheus_server.wait("sidekick_node_last_seen_timestamp_seconds")
             yield prometheus_server
         finally:
             prometheus_server.scrape()
@@ -89,13 +89,6 @@ def _send(port: int) -> None:
     with socket.create_connection(("127.0.0.1", port), timeout=10) as broken:
         broken.sendall(b"what is this\r\n\r\n")
         broken.recv(1000)
-
-
-def _wait(server: Prometheus, expression: str) -> None:
-    deadline = time.monotonic() + 30
-    while not server.query(expression):
-        assert time.monotonic() < deadline, f"{expression} never came true"
-        time.sleep(0.1)
 
 
 def _result(server: Prometheus, query: Query) -> list[dict[str, Any]]:

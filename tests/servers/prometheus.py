@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 import urllib.parse
 import urllib.request
 from collections.abc import Iterator
@@ -39,6 +40,13 @@ class Prometheus:
         """The result of a PromQL expression now: ``[{"metric": {...}, "value": [time, text]}]``."""
         result: list[dict[str, Any]] = self.ask("query", query=expression)["result"]
         return result
+
+    def wait(self, expression: str) -> None:
+        """Until the expression has a result."""
+        deadline = time.monotonic() + 30
+        while not self.query(expression):
+            assert time.monotonic() < deadline, f"{expression} never came true"
+            time.sleep(0.1)
 
     def ask(self, path: str, **parameters: str) -> Any:
         """The ``data`` of ``GET /api/v1/<path>``, for example of ``query_exemplars``."""
