@@ -9,7 +9,7 @@ import ssl
 import struct
 import termios
 from collections.abc import Callable, Sequence
-from typing import Protocol
+from typing import Any, Protocol
 
 _CONNECT_SECS = 10.0
 
@@ -31,21 +31,31 @@ class Transport(Protocol):
 
 
 class Datagrams:
-    """UDP: a message a datagram."""
+    """UDP, or with a port of None the unix socket of that path: a message a datagram."""
 
-    def __init__(self, host: str, port: int) -> None:
-        self._address = host, port
+    def __init__(self, host: str, port: int | None) -> None:
+        self._host, self._port = host, port
         self._socket: socket.socket | None = None
 
     async def reach(self) -> None:
         if self._socket is None:
-            loop = asyncio.get_running_loop()
-            found = await loop.getaddrinfo(*self._address, type=socket.SOCK_DGRAM)
-            family, kind, protocol, _, address = found[0]
-            made = socket.socket(family, kind, protocol)
+            family, address = await self._address()
+            made = socket.socket(family, socket.SOCK_DGRAM)
             made.setblocking(False)
-            made.connect(address)
+            try:
+                made.connect(address)
+            except OSError:
+                made.close()
+                raise
             self._socket = made
+
+    async def _address(self) -> tuple[socket.AddressFamily, Any]:
+        if self._port is None:
+            return socket.AF_UNIX, self._host
+        loop = asyncio.get_running_loop()
+        found = await loop.getaddrinfo(self._host, self._port, type=socket.SOCK_DGRAM)
+        family, _, _, _, address = found[0]
+        return family, address
 
     async def send(self, messages: Sequence[bytes]) -> None:
         await self.reach()

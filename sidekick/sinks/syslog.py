@@ -43,6 +43,7 @@ _UDP_BYTES = 2048
 _LARGEST_DATAGRAM = 65_507
 _STREAM_BYTES = 8192
 _FIELDS = 32
+_MONTHS = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"]
 _FIELD_CHARACTERS = 512
 _TIME = re.compile(
     r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(?:\.(\d{1,6})\d*)?(Z|[+-](?:[01]\d|2[0-3]):[0-5]\d)"
@@ -62,11 +63,13 @@ facility: authpriv
 
     type: Literal["syslog"] = "syslog"
     host: str
-    """Name or address of the receiver."""
+    """Name or address of the receiver; for `protocol: unix` the path of its socket, `/dev/log`."""
     port: int = Field(0, ge=0, le=65535)
     """Its port; 0: 514 for `udp`, 601 for `tcp`, 6514 for `tls`."""
-    protocol: Literal["udp", "tcp", "tls"] = "tcp"
-    """`tcp` and `tls` frame messages by counting octets (RFC 6587, RFC 5425)."""
+    protocol: Literal["udp", "tcp", "tls", "unix"] = "tcp"
+    """`tcp` and `tls` frame messages by counting octets (RFC 6587, RFC 5425). `unix`: this
+    machine's own syslog or journal, in the form of syslog(3): Falco's line of text, or with
+    `message: json` the document."""
     tls: TlsConfig = TlsConfig()
     """Certificates, for `protocol: tls`."""
     facility: Facility = "local0"
@@ -91,7 +94,9 @@ facility: authpriv
 
     @model_validator(mode="after")
     def _of_its_form(self) -> Self:
-        if self.compat and (self.message == "text" or self.protocol == "tls"):
+        if self.protocol == "unix" and not self.host.startswith("/"):
+            raise ValueError("protocol: unix wants the path of a socket as host, such as /dev/log")
+        if self.compat and (self.message == "text" or self.protocol in ("tls", "unix")):
             raise ValueError("compat: falcosidekick writes message: json or cef, over udp or tcp")
         if self.message == "cef" and not self.compat:
             raise ValueError("message: cef is for compat: falcosidekick")
@@ -143,6 +148,26 @@ class Writer:
             seen.setdefault(_parameter(key), render.clip(value, _FIELD_CHARACTERS))
         texts = [f' {key}="{_escaped(value)}"' for key, value in seen.items()]
         return f"[{name}@{self._enterprise}{''.join(texts)}]".encode(errors="replace")
+
+
+class LocalWriter:
+    """Makes what syslog(3) writes, which is what listens on /dev/log expects."""
+
+    def __init__(self, config: Config) -> None:
+        self._facility = _FACILITIES[config.facility]
+        self._tag = f"{config.app_name}[{os.getpid()}]"
+        self._as_json = config.message == "json"
+        self._limit = config.max_size or _STREAM_BYTES
+
+    def message(self, envelope: Envelope) -> bytes:
+        """``<PRI>Mmm dd hh:mm:ss TAG: TEXT``; one that is too long loses its end."""
+        when = time.localtime(envelope.time_ns // 10**9)
+        stamp = f"{_MONTHS[when.tm_mon - 1]} {when.tm_mday:2} {time.strftime('%H:%M:%S', when)}"
+        head = f"<{self._facility * 8 + 8 - envelope.priority}>{stamp} {self._tag}: ".encode()
+        text = document.as_falco_text(envelope.body)
+        if self._as_json and len(head) + len(envelope.body) <= self._limit:
+            text = envelope.body
+        return head + render.clip_bytes(text.decode(), self._limit - len(head))
 
 
 class CompatibleWriter:
@@ -240,17 +265,25 @@ class Syslog:
 @asynccontextmanager
 async def open_sink(config: Config) -> AsyncIterator[Sink]:
     """The connection is made with the first alert."""
-    port = config.port or {"udp": 514, "tcp": 601, "tls": 6514}[config.protocol]
+    port = config.port or {"udp": 514, "tcp": 601, "tls": 6514, "unix": 0}[config.protocol]
     context = None
     if config.protocol == "tls":
         context = await asyncio.to_thread(client_context, config.tls)
-    transport: Transport = (
-        Datagrams(config.host, port)
-        if config.protocol == "udp"
-        else Stream(config.host, port, context, bytes if config.compat else counted)
-    )
-    writer = CompatibleWriter(config) if config.compat else Writer(config)
+    place = f"{config.host}:{port}/{config.protocol}"
+    transport: Transport
+    if config.protocol == "unix":
+        transport, place = Datagrams(config.host, None), config.host
+    elif config.protocol == "udp":
+        transport = Datagrams(config.host, port)
+    else:
+        transport = Stream(config.host, port, context, bytes if config.compat else counted)
     try:
-        yield Syslog(transport, writer.message, f"{config.host}:{port}/{config.protocol}")
+        yield Syslog(transport, _writer(config), place)
     finally:
         transport.close()
+
+
+def _writer(config: Config) -> Callable[[Envelope], bytes]:
+    if config.protocol == "unix":
+        return LocalWriter(config).message
+    return (CompatibleWriter if config.compat else Writer)(config).message

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import socket
 import ssl
@@ -141,6 +142,40 @@ async def test_over_udp_a_message_is_a_datagram() -> None:
             await sink.send([envelope(1), envelope(2)])
         got = [receiver.recv(65536) for _ in range(2)]
     assert [ids_in(one)[0] for one in got] == [identity(1), identity(2)]
+
+
+@pytest.mark.parametrize("message", ["text", "json"])
+async def test_to_the_machines_own_log_a_message_is_what_syslog_3_writes(
+    tmp_path: Path, message: str
+) -> None:
+    path = str(tmp_path / "log")
+    config = Config.model_validate(
+        {"host": path, "protocol": "unix", "message": message, "facility": "user", "max_size": 4096}
+    )
+    sent = envelope(5, output="12:00:00.1: Notice a\nb é", priority=Priority.NOTICE)
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as receiver:
+        receiver.bind(path)
+        async with open_sink(config) as sink:
+            await sink.send([sent, envelope(6, output="x" * 9000)])
+            text, long = receiver.recv(65536).decode(), receiver.recv(65536)
+    head = rf"<13>[A-Z][a-z]{{2}} [ 123]\d \d\d:\d\d:\d\d sidekick\[{os.getpid()}\]: "
+    match = re.match(head, text)
+    assert match
+    told = text[match.end() :]
+    assert told == (sent.body.decode() if message == "json" else "12:00:00.1: Notice a\\nb é")
+    assert len(long) <= 4096
+
+
+async def test_a_log_that_is_not_there_is_tried_again(tmp_path: Path) -> None:
+    config = Config.model_validate({"host": str(tmp_path / "log"), "protocol": "unix"})
+    async with open_sink(config) as sink:
+        with pytest.raises(Retryable, match="log: No such file or directory"):
+            await sink.send([envelope(1)])
+
+
+def test_the_machines_own_log_is_a_path() -> None:
+    with pytest.raises(ValueError, match="wants the path of a socket"):
+        Config.model_validate({"host": "localhost", "protocol": "unix"})
 
 
 async def test_nobody_there_is_named_with_the_port() -> None:
