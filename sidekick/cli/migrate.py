@@ -26,10 +26,11 @@ Kind = tuple[Callable[[dict[str, Any]], bool], Callable[[Path | None, dict[str, 
 )
 @click.option("--force", is_flag=True, help="Replace files that are there.")
 def command(file: Path | None, from_env: bool, output: Path | None, force: bool) -> int:
-    """Write falcosidekick's configuration as sidekick's own, with the reasons as comments.
+    """Write a configuration of falcosidekick or Falco as sidekick's own, with the reasons.
 
-    FILE is falcosidekick's; its environment variables go over it, as they do there. No secret is
-    printed: without --output, the text refers to variables that are to be set.
+    FILE is falcosidekick's, whose environment variables go over it as they do there, or Falco's
+    falco.yaml, with the files of its config_files. No secret is printed: without --output, the text
+    refers to variables that are to be set.
     """
     if (file is None) != from_env:
         raise click.UsageError("wanted FILE or --from-env")
@@ -45,17 +46,15 @@ def command(file: Path | None, from_env: bool, output: Path | None, force: bool)
 
 def _migration(file: Path | None, with_files: bool) -> Migration:
     from sidekick.errors import ConfigError
-    from sidekick.settings import load
     from sidekick.settings.load import read_tree
 
     value = read_tree(file).value if file else {}
     for recognise, migrate in KINDS:
         if isinstance(value, dict) and recognise(value):
-            load(file, os.environ)  # all its faults at once, each with its line
             made: Migration = migrate(file, value, with_files)
             return made
     place = str(file) if file else "the environment"
-    raise ConfigError([f"{place}: wanted a configuration of falcosidekick's, found none"])
+    raise ConfigError([f"{place}: wanted falcosidekick's configuration or Falco's, found neither"])
 
 
 def _is_falcosidekicks(value: dict[str, Any]) -> bool:
@@ -70,12 +69,30 @@ def _is_falcosidekicks(value: dict[str, Any]) -> bool:
 def _from_falcosidekick(file: Path | None, value: dict[str, Any], with_files: bool) -> Migration:
     from sidekick import compat
     from sidekick.compat.migration import migrate
+    from sidekick.settings import load
 
+    load(file, os.environ)  # all its faults at once, each with its line
     origin = f"falcosidekick's {file.name}" if file else "falcosidekick's environment variables"
     return migrate(compat.translate(value, os.environ), origin, with_files)
 
 
-KINDS: tuple[Kind, ...] = ((_is_falcosidekicks, _from_falcosidekick),)
+def _is_falcos(value: dict[str, Any]) -> bool:
+    from sidekick.compat import falco
+    from sidekick.settings import Settings
+
+    return falco.recognise(value, Settings.model_fields)
+
+
+def _from_falco(file: Path | None, value: dict[str, Any], with_files: bool) -> Migration:
+    from sidekick.cli._falco_yaml import migration
+
+    return migration(file, value, with_files)
+
+
+KINDS: tuple[Kind, ...] = (
+    (_is_falcosidekicks, _from_falcosidekick),
+    (_is_falcos, _from_falco),
+)
 """What can be migrated: how its value is recognised, and who writes it anew."""
 
 

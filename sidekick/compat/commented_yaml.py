@@ -41,7 +41,7 @@ def _mapping(value: Mapping[str, Any], path: Path, comments: Mapping[Path, str])
         if isinstance(item, dict) and item:
             yield head
             yield from _mapping(item, below, comments)
-        elif isinstance(item, list) and item and isinstance(item[0], dict):
+        elif isinstance(item, list) and item and all(one and isinstance(one, dict) for one in item):
             yield head
             for one in item:
                 yield from _entry(one, below)
@@ -71,7 +71,8 @@ def _flow(value: Any) -> str:
     return _quoted(value) if isinstance(value, str) and "$" in value else _scalar(value)
 
 
-def _key(name: str) -> str:
+def _key(key: object) -> str:
+    name = str(key)
     return name if _NAME.fullmatch(name) and name.lower() not in _WORDS else _quoted(name)
 
 
@@ -79,7 +80,7 @@ def _scalar(value: Any) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
     if not isinstance(value, str):
-        return str(value)
+        return "null" if value is None else str(value)
     if _PLAIN.fullmatch(value) and value.lower() not in _WORDS:
         return value
     if '"' in value and "'" not in value and value.isprintable():

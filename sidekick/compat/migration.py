@@ -1,4 +1,4 @@
-"""A configuration of falcosidekick's written anew as ours, with the reasons as comments.
+"""Another program's configuration written anew as ours, with the reasons as comments.
 
 No secret is in the text: what a variable holds is referred to as ``${NAME}``, what a file holds as
 ``${file:...}``, with the file beside the new configuration.
@@ -79,7 +79,8 @@ class _Written:
         if setting.variable and setting.whole:
             return cls(_with(setting, f"${{{setting.variable}}}"), _note(origin, setting.why))
         if not setting.secret:
-            return cls(replace(setting, value=_literal(setting.value)), _note(origin, setting.why))
+            value = setting.value if setting.raw else _literal(setting.value)
+            return cls(replace(setting, value=value), _note(origin, setting.why))
         text = str(setting.value)
         if with_files:
             name = _free(_file_name(setting.path), taken)

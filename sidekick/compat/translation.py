@@ -1,4 +1,4 @@
-"""What falcosidekick's keys became: our settings, each with where it came from and why."""
+"""What another program's keys became: our settings, each with where it came from and why."""
 
 from __future__ import annotations
 
@@ -13,9 +13,10 @@ from sidekick.compat.key import Path
 class Setting:
     """One of our settings.
 
-    ``key`` is falcosidekick's, "" for what we set of ourselves; ``variable`` or ``place`` says
-    where its value stood. ``whole``: the value is the variable's text and nothing else. ``why`` is
-    what differs from falcosidekick, or the reason for what we set.
+    ``key`` is that program's, "" for what we set of ourselves; ``variable`` or ``place`` says
+    where its value stood. ``whole``: the value is the variable's text and nothing else; ``raw``: it
+    is written as it is, for references in it mean the same here. ``why`` is what differs from
+    there, or the reason for what we set.
     """
 
     path: Path
@@ -26,6 +27,7 @@ class Setting:
     whole: bool = False
     secret: bool = False
     why: str = ""
+    raw: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -80,8 +80,8 @@ def test_a_file_that_is_there_is_kept_unless_forced(file: Path, tmp_path: Path) 
 @pytest.mark.parametrize(
     ("text", "reason"),
     [
-        ("sinks: {out: {type: stdout}}\n", "wanted a configuration of falcosidekick's"),
-        ("[]", "wanted a configuration of falcosidekick's"),
+        ("sinks: {out: {type: stdout}}\n", "wanted falcosidekick's configuration or Falco's"),
+        ("[]", "wanted falcosidekick's configuration or Falco's"),
         ("listenport: x\n", "falcosidekick.yaml:1:13: listenport: wanted a whole number"),
         ("listenport: [\n", "falcosidekick.yaml:2:1: not valid YAML"),
     ],
@@ -105,4 +105,38 @@ def test_it_wants_a_file_or_the_environment(words: tuple[str, ...]) -> None:
 def test_an_environment_without_falcosidekicks_variables_is_told() -> None:
     assert not any(name.endswith("_WEBHOOKURL") for name in os.environ)
     done = sidekick("migrate", "--from-env")
-    assert "the environment: wanted a configuration of falcosidekick's, found none" in done.stderr
+    assert "the environment: wanted falcosidekick's configuration or Falco's" in done.stderr
+
+
+def test_falcos_own_configuration_is_written_with_the_files_that_it_names(tmp_path: Path) -> None:
+    folder = tmp_path / "config.d"
+    folder.mkdir()
+    (folder / "a.yaml").write_text("rules_files: [/second.yaml]\npriority: error\n")
+    (folder / "b.txt").write_text("priority: alert\n")
+    (tmp_path / "rules.yaml").write_text("- list: none\n  items: []\n")
+    falco = tmp_path / "falco.yaml"
+    falco.write_text(
+        f"config_files: [{folder}, {tmp_path}/away]\nrules_files: [/first.yaml]\n"
+        f"priority: debug\njson_output: true\nstdout_output: {{enabled: true}}\n"
+        f"http_output: {{enabled: true, url: 'http://hub:2801/token/{SECRET}'}}\n"
+    )
+    new = tmp_path / "sidekick.yaml"
+    done = sidekick("migrate", str(falco), "-o", str(new))
+    assert done.returncode == 0, done.stderr
+    text = new.read_text()
+    assert "files: [/first.yaml, /second.yaml]" in text
+    assert "priority: error" in text
+    assert f"# - config_files: {tmp_path}/away is not here" in text
+    assert SECRET not in text
+    new.write_text(text.replace("[/first.yaml, /second.yaml]", f"[{tmp_path}/rules.yaml]"))
+    checked = sidekick("check", "-c", str(new))
+    assert "no faults; 2 sinks" in checked.stdout, checked.stderr
+
+
+@pytest.mark.parametrize("named", ["config_files: 5", "config_files: [{path: /a, strategy: x}]"])
+def test_files_that_falco_would_not_take_are_told(tmp_path: Path, named: str) -> None:
+    falco = tmp_path / "falco.yaml"
+    falco.write_text(f"{named}\njson_output: true\n")
+    done = sidekick("migrate", str(falco))
+    assert done.returncode == 1
+    assert f"{falco}: config_files: wanted" in done.stderr

@@ -134,7 +134,7 @@ def test_slack_hears_of_an_alert_by_one_variable(tmp_path: Path, receiver: Recei
     [
         ({"WEBHOOK_ADDRESS": "no-address-at-all"}, "wanted a URL such as"),
         ({"LISTENPORT": "many"}, "wanted a whole number, found another text in LISTENPORT"),
-        ({"SYSLOG_HOST": "h", "SYSLOG_PROTOCOL": "pigeon"}, 'wanted "udp", "tcp" or "tls"'),
+        ({"SYSLOG_HOST": "h", "SYSLOG_PROTOCOL": "pigeon"}, 'wanted "udp", "tcp", "tls" or "unix"'),
     ],
 )
 @pytest.mark.parametrize("command", ["hub", "check"])
