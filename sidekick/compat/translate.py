@@ -44,8 +44,8 @@ def _sinks(draft: Draft, thresholds: Thresholds) -> None:
     for setting in thresholds.settings(draft.sinks()):
         draft.set(setting)
     if not draft.sinks():
-        draft.warn("no output is on that sidekick has: alerts are printed, a line each")
-        draft.set(Setting(("sinks", "stdout", "type"), "stdout", why="no output is on"))
+        draft.warn("no output is on that sidekick has: alerts are kept in its log and go nowhere")
+        draft.set(Setting(("sinks",), {}, why="no output is on; without this line, stdout is"))
 
 
 class _Reading:

@@ -285,9 +285,9 @@ def test_what_is_not_taken_over_is_told(
         assert sentence in warning
 
 
-def test_without_an_output_alerts_are_printed(tmp_path: Path) -> None:
+def test_without_an_output_nothing_is_delivered_or_printed(tmp_path: Path) -> None:
     settings = loaded(tmp_path, "listenport: 2801\n")
-    assert [sink.type for sink in settings.sinks.values()] == ["stdout"]
+    assert settings.sinks == {}
     assert any("no output is on" in warning for warning in settings.warnings)
 
 

@@ -31,10 +31,10 @@ async def test_who_is_late_is_cancelled_and_nobody_else() -> None:
 
 
 async def test_a_task_that_begins_later_has_its_whole_time() -> None:
-    deadlines = Deadlines(0.05)
+    deadlines = Deadlines(0.3)
     first = asyncio.create_task(limited(deadlines, 60))
-    await asyncio.sleep(0.03)
-    second = asyncio.create_task(limited(deadlines, 0.035))
+    await asyncio.sleep(0.15)
+    second = asyncio.create_task(limited(deadlines, 0.2))
     assert await first
     assert not await second
 
