@@ -22,6 +22,9 @@ def command(config: Path | None, state: Path | None) -> None:
     import uvloop
 
     from sidekick.app import App
+    from sidekick.sensor.privileges import gain_none
+
+    gain_none()
 
     async def run() -> None:
         overrides = {} if state is None else {"state_dir": str(state)}

@@ -113,6 +113,9 @@ class SensorConfig(Section):
     `outputs_queue.capacity`)."""
     outbox: Size = Field(64 * 1024**2, ge=1024**2)
     """Room on disk for alerts while the hub is away; beyond it the oldest go, counted."""
+    seccomp: bool = True
+    """Once it watches, the sensor's process can start no program, touch no other process and load
+    nothing into the kernel any more, whatever happens to it (a filter of its system calls)."""
     token: Secret | None = None
     """What a hub elsewhere wants to see; rather in the environment: `${SIDEKICK_TOKEN}`."""
     drops: DropsConfig = DropsConfig()

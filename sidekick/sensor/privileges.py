@@ -34,7 +34,12 @@ def drop(kept: tuple[str, ...] = KEPT) -> None:
     sets = (parts[0], parts[0], 0, parts[1], parts[1], 0)
     _check(libc.prctl(_PR_CAP_AMBIENT, _PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0))
     _check(libc.capset(header, ctypes.create_string_buffer(struct.pack("<6I", *sets))))
-    _check(libc.prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0))
+    gain_none()
+
+
+def gain_none() -> None:
+    """No program that this process starts can have more rights than it has; raises OSError."""
+    _check(ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0))
 
 
 def _check(result: int) -> None:

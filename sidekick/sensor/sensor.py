@@ -22,7 +22,7 @@ from sidekick.ebpf.probe import WAKE_SECS, Probe, ProbeConfig, open_probe
 from sidekick.errors import ConfigError
 from sidekick.heartbeat import INTERVAL_SECS, Heartbeat
 from sidekick.rules.engine import Engine
-from sidekick.sensor import privileges, procfs
+from sidekick.sensor import privileges, procfs, seccomp
 from sidekick.sensor.config import SensorConfig
 from sidekick.sensor.containers import Containers
 from sidekick.sensor.cri import Cri
@@ -107,6 +107,7 @@ class Sensor:
             self._ask_for(probe)
             probe.attach()
             privileges.drop()
+            self._confine()
             self._sender.start()
             stack.callback(self._names.close)
             self._names.ask(compared(self._engine))
@@ -114,6 +115,14 @@ class Sensor:
             _settle()
             attached()
             self._watch(probe, stream, decode, knowledge)
+
+    def _confine(self) -> None:
+        if not self._config.seccomp:
+            return
+        try:
+            seccomp.confine()
+        except seccomp.Unconfined as error:
+            log.warning("the sensor runs without seccomp", extra={"why": str(error)})
 
     def _ask_for(self, probe: Probe) -> None:
         """Tell the kernel which calls the rules ask for, and what they ask of them."""

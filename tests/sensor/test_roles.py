@@ -71,13 +71,14 @@ def test_a_read_of_the_shadow_file_is_falcos_alert(state: Path) -> None:
     with running(*json_run(state, rules), state=state) as sidekick:
         sidekick.hears(WATCHES)
         act("cat", "/etc/shadow")
-        found = sidekick.alert("Read sensitive file untrusted", proc_pname="python")
+        found = sidekick.alert(
+            "Read sensitive file untrusted", proc_pname="python", fd_name="/etc/shadow"
+        )
     fields: dict[str, Any] = found["output_fields"]
     assert found["priority"] == "Warning"
     assert found["source"] == "syscall"
     assert found["hostname"] == socket.gethostname()
     assert found["tags"] == sorted(found["tags"])
-    assert fields["fd.name"] == "/etc/shadow"
     assert fields["proc.cmdline"] == "cat /etc/shadow"
     assert fields["proc.exepath"] == os.path.realpath("/bin/cat")
     assert fields["user.name"] == "root"
@@ -200,3 +201,15 @@ def test_after_attaching_hardly_any_right_is_left_to_any_thread(state: Path) -> 
         assert int(facts["CapPrm"], 16) & ~kept == 0
         assert int(facts["CapEff"], 16) & ~kept == 0
         assert facts["NoNewPrivs"].strip() == "1"
+        assert facts["Seccomp"].strip() == "2"  # a filter
+
+
+def test_a_hub_alone_can_gain_no_rights(state: Path) -> None:
+    (state / "sidekick.yaml").write_text(
+        "listen: {address: 127.0.0.1, port: 0}\nadmin: {enabled: false}\n"
+        "sinks: {out: {type: stdout, format: falco}}\n"  # so that its banner is no alert
+    )
+    with running("hub", *config(state), state=state) as hub:
+        hub.hears("Send Falco's alerts")
+        status = Path(f"/proc/{hub.process.pid}/status").read_text()
+    assert re.search(r"NoNewPrivs:\s1\n", status)
