@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -36,6 +37,8 @@ def command(config: Path | None, probe: bool, as_json: bool) -> int:
             raise
         print_json({"ok": False, "faults": error.faults, "warnings": (), "sinks": {}})
         return 1
+    if probe:
+        logging.disable()  # what libraries have to say of it is in the faults
     found = asyncio.run(probe_all(settings)) if probe else {}
     if as_json:
         ok = not any(found.values())

@@ -59,11 +59,11 @@ def list_(api: Api, lane: str | None, limit: int, state: Path | None, as_json: b
 @json_option
 @api_options
 def show(api: Api, id: str, state: Path | None, as_json: bool) -> None:
-    """Show one dead letter: why it died, and the alert."""
+    """Show a dead letter: in which lanes it died, why, and the alert."""
     import msgspec
 
     from sidekick.cli._log import log_of
-    from sidekick.cli._text import print_json, safe, safe_json
+    from sidekick.cli._text import counted, print_json, safe, safe_json
     from sidekick.web.moment import print_moment
 
     with log_of(api, state) as log:
@@ -74,10 +74,12 @@ def show(api: Api, id: str, state: Path | None, as_json: bool) -> None:
         if as_json:
             print_json(letter)
             continue
+        tries = counted(letter.attempts, "try", "tries")
         click.echo(f"{letter.id} died in lane {safe(letter.lane)}")
-        click.echo(f"  at     {print_moment(letter.died_ns)}, after {letter.attempts} tries")
+        click.echo(f"  at     {print_moment(letter.died_ns)}, after {tries}")
         click.echo(f"  error  {safe(letter.error)}")
-        for line in msgspec.json.format(bytes(letter.document)).decode().split("\n"):
+    if not as_json:  # the same alert in each lane
+        for line in msgspec.json.format(bytes(found[0].document)).decode().split("\n"):
             click.echo(f"  {safe_json(line)}")
 
 

@@ -9,6 +9,7 @@ import shutil
 import sqlite3
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
@@ -123,7 +124,7 @@ def _room(settings: Settings) -> Finding:
 
 def _hub(api: Api) -> Iterator[Finding]:
     from sidekick.hub.view import LogStats
-    from sidekick.web.replies import Lanes, QuarantinedBodies, Version
+    from sidekick.web.replies import Lanes, Version
 
     try:
         version = api.get("/version", Version)
@@ -139,12 +140,24 @@ def _hub(api: Api) -> Iterator[Finding]:
     if skew > _SKEW_SECS:
         advice = "synchronise the clocks: times in alerts, silences and windows depend on them"
         yield Finding("warn", "clock", f"the hub's is {skew:.0f} s from ours", advice)
-    yield _log(api.get("/log", LogStats))
+    try:
+        yield _log(api.get("/log", LogStats))
+    except ApiError as error:
+        advice = "look at the disk and the hub's log; a damaged log has to be moved away"
+        yield Finding("fail", "log", error.message, advice)
     for lane in api.get("/lanes", Lanes).lanes:
         yield _lane(lane)
-    bodies = api.get("/quarantine", QuarantinedBodies, limit=100).quarantined
-    if bodies and version.now_ns - bodies[0].received_ns < 3600 * 10**9:
-        told = f"{len(bodies)} bodies, the last from {bodies[0].source}: {bodies[0].reason}"
+    yield from _quarantine(api, version.now_ns)
+
+
+def _quarantine(api: Api, now_ns: int) -> Iterator[Finding]:
+    from sidekick.web.replies import QuarantinedBodies
+
+    with suppress(ApiError):  # a log that cannot be read has been told
+        bodies = api.get("/quarantine", QuarantinedBodies, limit=100).quarantined
+        if not bodies or now_ns - bodies[0].received_ns > 3600 * 10**9:
+            return
+        told = f"lately {len(bodies)}, the last from {bodies[0].source}: {bodies[0].reason}"
         yield Finding("warn", "quarantine", told, "sidekick quarantine shows them")
 
 
@@ -176,11 +189,13 @@ def _log(stats: object) -> Finding:
 
 
 def _lane(lane: object) -> Finding:
+    from sidekick.cli._text import counted
     from sidekick.hub.view import LaneStatus
 
     assert isinstance(lane, LaneStatus)
     subject = f"lane {lane.name}"
-    waits = f"{lane.depth:,} alerts wait, the oldest for {_length(lane.oldest_age_secs)}"
+    waits = f"{counted(lane.depth, 'alert')} waiting, the oldest for "
+    waits += _length(lane.oldest_age_secs)
     if lane.state in ("opening", "paused"):
         advice = f"{lane.last_error or 'see the log'}; sidekick check --probe tries it"
         return Finding("fail", subject, f"{lane.state}; {waits}", advice)
@@ -189,5 +204,5 @@ def _lane(lane: object) -> Finding:
         return Finding("warn", subject, waits, advice)
     if lane.dead:
         advice = f"sidekick dead list --lane {lane.name}; then dead retry or dead drop"
-        return Finding("warn", subject, f"{lane.dead:,} alerts were given up", advice)
+        return Finding("warn", subject, f"given up: {counted(lane.dead, 'alert')}", advice)
     return Finding("ok", subject, f"{lane.delivered:,} delivered, {lane.depth:,} waiting")

@@ -109,12 +109,19 @@ class Archive:
         found = {e.seq: e for e in self.by_seq([seq for seq, _, _ in due])}
         return [(found[s], attempts, since) for s, attempts, since in due if s in found]
 
-    def next_retry_ns(self, bit: int) -> int | None:
-        """When the lane's next retry is due, None for no retry."""
-        due: int | None = (
-            self._db().execute("SELECT min(due_ns) FROM retry WHERE bit = ?", (bit,)).fetchone()[0]
+    def retry_times(self, bit: int) -> tuple[int | None, int | None]:
+        """When the lane's next retry is due, and since when the first of the log waits; None for
+        no retry. Both are found by an index: there may be many."""
+        due, since = (
+            self._db()
+            .execute(
+                "SELECT (SELECT min(due_ns) FROM retry WHERE bit = ?1), "
+                "(SELECT since_ns FROM retry WHERE bit = ?1 ORDER BY seq LIMIT 1)",
+                (bit,),
+            )
+            .fetchone()
         )
-        return due
+        return due, since
 
     def by_seq(self, seqs: Sequence[int]) -> list[Envelope]:
         """The envelopes of these alerts, from the log or, if they left it, the dead letters."""

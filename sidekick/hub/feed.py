@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sqlite3
 from collections import deque
 from collections.abc import Callable
 
@@ -10,14 +11,16 @@ from sidekick.hub.archive import Archive
 from sidekick.model import Envelope
 
 _READ_ITEMS = 1000
+_AGAIN_SECS = 5.0
 
 
 class Feed:
     """The queue of one lane; bounded by ``memory`` bytes, the rest stays in the log.
 
     ``head`` gives the last committed sequence number, ``on_more`` is called when a read from disk
-    brought something. From ``start`` on, ``push`` must be called for each of the lane's alerts in
-    the order of their commit, after ``head`` includes them.
+    brought something, ``on_fault`` with a sentence when it failed; it is tried again. From
+    ``start`` on, ``push`` must be called for each of the lane's alerts in the order of their
+    commit, after ``head`` includes them.
     """
 
     def __init__(
@@ -28,12 +31,15 @@ class Feed:
         memory: int,
         head: Callable[[], int],
         on_more: Callable[[], None],
+        on_fault: Callable[[str], None],
     ) -> None:
         self._archive = archive
         self._bit = bit
         self._memory = memory
         self._head = head
         self._on_more = on_more
+        self._on_fault = on_fault
+        self._again_at = 0.0
         self._queue: deque[Envelope] = deque()
         self._bytes = 0
         self._position = position
@@ -111,7 +117,7 @@ class Feed:
         """Read on from disk, if the lane is behind and its queue runs low."""
         if self._reading is not None or not (self._started and self._behind):
             return
-        if self._bytes < self._memory // 2:
+        if self._bytes < self._memory // 2 and asyncio.get_running_loop().time() >= self._again_at:
             self._reading = asyncio.create_task(self._read(), name="log-read")
 
     async def close(self) -> None:
@@ -139,6 +145,11 @@ class Feed:
                 self._behind = False
                 for envelope in meanwhile:
                     self._append(envelope, loop.time())
+        except sqlite3.Error as error:
+            self._on_fault(f"the alert log cannot be read: {error}")
+            self._again_at = loop.time() + _AGAIN_SECS
+            loop.call_at(self._again_at, self._on_more)
+            return
         finally:
             self._meanwhile = None
             self._reading = None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import sqlite3
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -19,7 +20,7 @@ from sidekick.hub.event_counts import EventCounts
 from sidekick.hub.ids import id_maker
 from sidekick.hub.lane import Lane
 from sidekick.hub.lanes import Lanes
-from sidekick.hub.spool import Row, Spool, Statement
+from sidekick.hub.spool import LogError, Row, Spool, Statement
 from sidekick.hub.state import Pipeline, restore, snapshot
 from sidekick.hub.writer import Writer
 from sidekick.model import Alert, Assessment, Envelope, Outcome
@@ -84,13 +85,16 @@ class Hub:
     # -- life --------------------------------------------------------------------------------
 
     async def start(self, sinks: Mapping[str, SinkConfig]) -> None:
-        """Restore the pipeline's state, then start a lane per sink.
+        """Restore the pipeline's state, then start a lane per sink; raises ``LogError``.
 
         The sinks' libraries take a quarter of a second to import. The first alerts would have to
         share the interpreter with that: they are taken afterwards.
         """
-        restore(self.process, self._archive)
-        self._lanes.go_over(await self._lanes.prepare(sinks))
+        try:
+            restore(self.process, self._archive)
+            self._lanes.go_over(await self._lanes.prepare(sinks))
+        except sqlite3.DatabaseError as error:
+            raise LogError.of(self._spool.path, error) from error
         await self._lanes.tried(_OPENING_SECS)
         self._ticker = asyncio.create_task(self._tick(), name="hub-tick")
 

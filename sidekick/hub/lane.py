@@ -56,7 +56,7 @@ class Lane:
         self._writer = writer
         self._recovering: list[tuple[int, int]] = [(a, b) for a, b in json.loads(ranges)]
         self._tally = tally = Tally(name)
-        self._feed = Feed(archive, self.bit, position, memory, head, self.pump)
+        self._feed = Feed(archive, self.bit, position, memory, head, self.pump, tally.note)
         self._retries = Retries(self, lane, archive, writer, self.pump)
         self._attempts = Attempts(self, name, lane, writer, self._retries, tally)
         self._loop = asyncio.get_running_loop()
@@ -277,6 +277,5 @@ class Lane:
 
     def _oldest_ns(self) -> int | None:
         times = [d.items[0].received_ns for d in (*self._flying, *self._attempts.waiting)]
-        if self._feed.oldest_ns is not None:
-            times.append(self._feed.oldest_ns)
+        times += [t for t in (self._feed.oldest_ns, self._retries.oldest_ns) if t is not None]
         return min(times, default=None)

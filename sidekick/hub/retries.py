@@ -41,6 +41,8 @@ class Retries:
         self._looking = False
         self.due = 0.0
         """When to look into the table again."""
+        self.oldest_ns: int | None = None
+        """Since when the first of the table waits, as it was at the last look; None for none."""
 
     def take(self) -> Delivery | None:
         """The next delivery that was read back."""
@@ -67,9 +69,10 @@ class Retries:
             due = await self._archive.run(
                 lambda: self._archive.due_retries(bit, now_ns, busy, _AT_ONCE)
             )
-            following = await self._archive.run(lambda: self._archive.next_retry_ns(bit))
+            following, oldest = await self._archive.run(lambda: self._archive.retry_times(bit))
         finally:
             self._looking = False
+        self.oldest_ns = oldest
         for envelope, attempts, since_ns in due:
             self._busy.add(envelope.seq)
             self._make_ready(envelope, attempts, since_ns)
@@ -83,12 +86,15 @@ class Retries:
         """Keep its alerts in the table, to be tried again in so many seconds."""
         self._busy.difference_update(e.seq for e in delivery.items)
         due_ns = time.time_ns() + int(wait * 1e9)
+        self.oldest_ns = min(self.oldest_ns or delivery.since_ns, delivery.since_ns)
         self._store(park(self._lane.bit, delivery, due_ns, error))
         self.due = min(self.due, now + wait) if self.due > now else now + wait
 
     def settle(self, items: Sequence[Envelope]) -> None:
         """They need no other try."""
         self._busy.difference_update([e.seq for e in items])
+        if not self._busy:
+            self.due = 0.0  # what is the oldest now?
         self._store([unpark(self._lane.bit, items)])
 
     def _store(self, statements: Iterable[Statement]) -> None:

@@ -54,7 +54,8 @@ def prepare(db: sqlite3.Connection) -> int:
             "start the newer version, or point state_dir at an empty directory"
         )
     if version == 0:
-        db.executescript(f"BEGIN; {_TABLES} PRAGMA user_version = {VERSION}; COMMIT;")
-        db.execute("INSERT INTO meta VALUES ('node', ?)", (secrets.randbits(34),))
+        node_row = f"INSERT INTO meta VALUES ('node', {secrets.randbits(34)});"
+        # In one transaction: a crash leaves a log with a number, or none.
+        db.executescript(f"BEGIN; {_TABLES} {node_row} PRAGMA user_version = {VERSION}; COMMIT;")
     node: int = db.execute("SELECT value FROM meta WHERE key = 'node'").fetchone()[0]
     return node

@@ -7,6 +7,7 @@ none of it.
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import json
 import os
@@ -40,6 +41,27 @@ the write-ahead log into the database takes 15 ms in place of 4."""
 class LogError(SidekickError):
     """The alert log cannot be opened."""
 
+    @classmethod
+    def of(cls, path: Path, error: Exception) -> LogError:
+        """What is wrong with the log at ``path``, and what to do about it."""
+        advice = _ADVICE.get(getattr(error, "sqlite_errorcode", 0) & 0xFF, _START_ANEW)
+        return cls(f"{path}: {error}; {advice}")
+
+
+_START_ANEW = (
+    "move the directory away to start with an empty log (`sqlite3 alerts.db .recover` saves what "
+    "can be read)"
+)
+_FOREIGN = "give the folder and its files to the user that sidekick runs as"
+_ADVICE = {
+    sqlite3.SQLITE_FULL: "free some disk",
+    sqlite3.SQLITE_IOERR: "look at the disk, what it has free, and the kernel's log",
+    sqlite3.SQLITE_READONLY: _FOREIGN,
+    sqlite3.SQLITE_CANTOPEN: _FOREIGN,
+    sqlite3.SQLITE_PERM: _FOREIGN,
+    sqlite3.SQLITE_BUSY: "another program has it open: stop that",
+}
+
 
 @dataclass(slots=True)
 class Group:
@@ -72,6 +94,7 @@ class Spool:
         self.path = directory / "alerts.db"
         self._lock = _lock(directory)
         try:
+            _for_us_alone(self.path)
             self._db = sqlite3.connect(
                 self.path, isolation_level=None, check_same_thread=False, cached_statements=64
             )
@@ -91,11 +114,12 @@ class Spool:
             self.room = Room(self._db, directory, config)
             self._enough = min(_CHECKPOINT_BYTES, self.room.held // 2 or _CHECKPOINT_BYTES)
             self._unsaved = self._enough
-        except (sqlite3.Error, schema.LogVersionError) as error:
+        except schema.LogVersionError as error:
             self._lock.close()
-            raise LogError(
-                f"{self.path}: {error}; move the directory away to start with an empty log"
-            ) from error
+            raise LogError(f"{self.path}: {error}") from error
+        except sqlite3.Error as error:
+            self._lock.close()
+            raise LogError.of(self.path, error) from error
 
     def close(self) -> None:
         """Close it; a later start finds everything written so far."""
@@ -205,6 +229,15 @@ def _insert(db: sqlite3.Connection, sql: str, rows: Sequence[tuple[Any, ...]]) -
         places = f"({','.join('?' * len(rows[start]))})"
         db.execute(sql + ",".join([places] * count), values)
         start += count
+
+
+def _for_us_alone(path: Path) -> None:
+    """Make the file such that nobody else can read alerts; SQLite gives its others the same rights.
+
+    What is in the way SQLite tells better.
+    """
+    with contextlib.suppress(OSError):
+        os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
 
 
 def _lock(directory: Path) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable
 from typing import Protocol
 
@@ -10,6 +11,8 @@ from sidekick.hub.archive import Archive
 from sidekick.hub.writer import Writer
 from sidekick.model import Alert, Outcome
 from sidekick.pipeline.silence import Silences
+
+log = logging.getLogger(__name__)
 
 _SEQ_KEY = "hub:snapshot_seq"
 
@@ -33,12 +36,20 @@ class Pipeline(Protocol):
 
 
 def restore(process: Pipeline, archive: Archive) -> None:
-    """Load the last snapshot, then let the pipeline see what came after it once more."""
+    """Load the last snapshot, then let the pipeline see what came after it once more.
+
+    What a damaged disk made unreadable is left out: it costs the memory of an alert, not the start.
+    """
     state = dict(archive.state())
-    snapshot = int(state.pop(_SEQ_KEY, b"0"))
+    last = state.pop(_SEQ_KEY, b"0")
+    snapshot = int(last) if last.isdigit() else 0
     process.restore(state.items())
     for received_ns, time_ns, body in archive.since(snapshot):
-        found = document.read(body)
+        try:
+            found = document.read(body)
+        except ValueError:
+            log.warning("an alert of the log cannot be read", extra={"received_ns": received_ns})
+            continue
         if found.sidekick is None or found.sidekick.kind == "digest":
             continue
         process.due(received_ns)

@@ -57,7 +57,9 @@ _LIMITS: Mapping[str, Callable[[Mapping[str, Any]], str]] = {
 def did_you_mean(word: str, known: Iterable[str]) -> str:
     """``; did you mean "..."?`` for the nearest known word, or ""."""
     by_lower = {one.lower(): one for one in known}
-    near = difflib.get_close_matches(word.lower()[:64], by_lower, n=1, cutoff=0.6)
+    word = word.lower()[:64]
+    near = difflib.get_close_matches(word, by_lower, n=1, cutoff=0.6)
+    near = near or [one for one in by_lower if word and word in one.split("_")][:1]
     return f'; did you mean "{by_lower[near[0]]}"?' if near else ""
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import sqlite3
 from collections.abc import Callable
 from http import HTTPStatus
 from typing import Any
@@ -35,6 +36,7 @@ def handle_errors(app: FastAPI) -> None:
         InvalidAlert: _alert,
         ConfigError: _config,
         Shed: _shed,
+        sqlite3.DatabaseError: _unreadable,
     }
     for kind, handler in handlers.items():
         app.add_exception_handler(kind, handler)
@@ -77,6 +79,11 @@ async def _config(request: Request, error: ConfigError) -> Response:
 
 async def _shed(request: Request, error: Shed) -> Response:
     return problem(503, str(error))
+
+
+async def _unreadable(request: Request, error: sqlite3.DatabaseError) -> Response:
+    log.error("the alert log cannot be read", extra={"error": str(error)})
+    return problem(503, f"the alert log cannot be read: {error}; `sidekick doctor` says more")
 
 
 class Faults:

@@ -126,6 +126,7 @@ def test_dead_letters_are_shown_and_tried_again(hub: Hub) -> None:
     letters = dead_letters(hub)
     shown = hub("dead", "show", letters[0]["id"])
     assert "refused" in shown.stdout
+    assert ", after 1 try\n" in shown.stdout
     before = len(letters)
     assert hub("dead", "retry", "--lane", "gone", letters[0]["id"]).returncode == 0
     until(lambda: len(dead_letters(hub)) == before)

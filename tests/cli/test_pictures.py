@@ -150,6 +150,7 @@ def test_a_hub_that_is_well_has_nothing_to_advise(monkeypatch: pytest.MonkeyPatc
         ({"log": stats(full=True)}, "log", "fail", "free some disk"),
         ({"log": stats(failing="disk I/O error")}, "log", "fail", "nothing is answered 200"),
         ({"log": stats(disk_free_bytes=2**20)}, "log", "fail", "free some"),
+        ({"log": ApiError(503, "the log cannot be read")}, "log", "fail", "moved away"),
         ({"log": stats(unreserved=True)}, "log", "warn", "however severe"),
         ({"lanes": Lanes(lanes=[lane(state="paused", depth=1)])}, "lane chat", "fail", "--probe"),
         (

@@ -93,7 +93,8 @@ def test_retries_are_given_when_they_are_due_but_for_those_in_flight(
     assert [(e.seq, attempts, since) for e, attempts, since in due_now] == [(2, 2, 5), (1, 2, 5)]
     assert len(archive.due_retries(0, 50, [], 2)) == 2
     assert archive.due_retries(1, 50, [], 10) == []
-    assert (archive.next_retry_ns(0), archive.next_retry_ns(1)) == (10, None)
+    assert archive.retry_times(1) == (None, None)
+    assert archive.retry_times(0) == (10, 5)
 
 
 def test_a_retry_is_found_among_the_dead_letters_once_it_left_the_log(

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import sqlite3
 from collections.abc import Callable
 from typing import Any, cast
 
@@ -28,12 +29,15 @@ class Disk:
         self.gate = asyncio.Event()
         self.gate.set()
         self.reads = 0
+        self.damage: sqlite3.Error | None = None
 
     @property
     def head(self) -> int:
         return self.alerts[-1].seq if self.alerts else 0
 
     async def run(self, function: Callable[[], Any]) -> Any:
+        if self.damage is not None:
+            raise self.damage
         result = function()
         self.reads += 1
         await self.gate.wait()
@@ -53,8 +57,11 @@ class Stand:
     def __init__(self, memory: int = 10 * SIZE, position: int = 1) -> None:
         self.disk = Disk()
         self.called = 0
+        self.faults: list[str] = []
         self.feed = Feed(
-            cast(Archive, self.disk), 0, position, memory, lambda: self.disk.head, self._more
+            *(cast(Archive, self.disk), 0, position, memory, lambda: self.disk.head),
+            on_more=self._more,
+            on_fault=self.faults.append,
         )
 
     def _more(self) -> None:
@@ -241,3 +248,23 @@ async def _each_once(steps: list[tuple[str, int]], memory: int) -> None:
         got += stand.take()
         stand.feed.refill()
     assert got == list(range(1, number + 1))
+
+
+async def test_a_read_that_fails_is_told_and_tried_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("sidekick.hub.feed._AGAIN_SECS", 0.05)
+    stand = Stand()
+    stand.commit(1, 2)
+    stand.disk.damage = sqlite3.DatabaseError("database disk image is malformed")
+    await stand.start()
+    assert stand.faults == ["the alert log cannot be read: database disk image is malformed"]
+    stand.disk.damage = None
+    stand.feed.refill()
+    assert stand.disk.reads == 0, "not again at once"
+    while not stand.called:  # as the lane's pump is
+        await asyncio.sleep(0.01)
+    stand.feed.refill()
+    while not stand.ready():
+        await asyncio.sleep(0.01)
+    assert stand.take() == [1, 2]

@@ -82,6 +82,33 @@ async def test_a_second_hub_on_the_same_directory_is_refused(stand: Stand, tmp_p
             Hub(tmp_path, LogConfig(), TellsAll())
 
 
+async def test_a_damaged_log_is_refused_with_what_to_do(stand: Stand, tmp_path: Path) -> None:
+    async with stand.running("a"):
+        await stand.accept(*range(1, 200))
+    file = tmp_path / "alerts.db"
+    content = file.read_bytes()
+    file.write_bytes(content[:8192] + b"\xa5" * (len(content) - 8192))
+    with pytest.raises(LogError, match=r"malformed; move the directory away.*\.recover"):
+        async with stand.running("a"):
+            pass
+
+
+async def test_an_alert_that_cannot_be_read_back_costs_only_itself(
+    stand: Stand, tmp_path: Path
+) -> None:
+    async with stand.running("a"):
+        await stand.accept(1, 2)
+        await until(lambda: len(stand.sink("a").got) == 2)
+    with contextlib.closing(sqlite3.connect(tmp_path / "alerts.db")) as db, db:
+        db.execute("UPDATE alert SET body = x'a5' WHERE seq = 1")
+        db.execute("UPDATE state SET value = x'a5'")
+    pipeline = TellsAll("a")
+    async with stand.running("a", pipeline=pipeline):
+        assert pipeline.seen == ["Rule 2"]
+        await stand.accept(3)
+        await until(lambda: stand.sink("a").got[-1] == 3)
+
+
 async def test_a_clock_that_is_set_back_loses_nothing_and_ids_stay_unique(
     stand: Stand, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -70,6 +70,24 @@ async def test_no_more_deliveries_than_allowed_are_in_flight(stand: Stand) -> No
     assert sorted(sink.got) == list(range(1, 11))
 
 
+async def test_the_oldest_that_waits_may_be_parked(stand: Stand) -> None:
+    stand.lane["a"] = {"backoff_first": 0.05, "backoff_max": 0.05}
+    sink = stand.sink("a")
+    sink.act = Fails(Retryable("not this one"), range(1, 2))
+    async with stand.running("a"):
+        await stand.accept(1)
+        while stand.status("a").retried < 4:  # the breaker closes: the sink works
+            await stand.accept(2)
+            await asyncio.sleep(0.02)
+        await until(lambda: stand.status("a").in_flight == 0)
+        age = stand.status("a").oldest_age_secs
+        assert age > 0
+        await until(lambda: stand.status("a").oldest_age_secs > age)
+        sink.act = lambda numbers: None
+        await until(lambda: stand.status("a").depth == 0)
+        await until(lambda: stand.status("a").oldest_age_secs == 0)
+
+
 async def test_a_delivery_that_takes_too_long_is_tried_again(stand: Stand) -> None:
     stand.lane["a"] = {"timeout": "20ms"}
     sink = stand.sink("a")

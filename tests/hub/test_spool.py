@@ -61,6 +61,32 @@ def test_a_file_that_is_no_log_is_refused_with_what_to_do(tmp_path: Path) -> Non
         spool_of(tmp_path)
 
 
+def test_nobody_else_can_read_the_log(tmp_path: Path) -> None:
+    tmp_path.chmod(0o755)
+    spool = spool_of(tmp_path)
+    fill(spool, 1, 1)
+    for name in ("alerts.db", "alerts.db-wal", "alerts.db-shm"):
+        assert (tmp_path / name).stat().st_mode & 0o077 == 0, name
+    spool.close()
+
+
+@pytest.mark.parametrize(
+    ("code", "advice"),
+    [
+        (sqlite3.SQLITE_FULL, "free some disk"),
+        (sqlite3.SQLITE_IOERR_WRITE, "look at the disk"),
+        (sqlite3.SQLITE_CANTOPEN, "give the folder and its files"),
+        (sqlite3.SQLITE_CORRUPT, "move the directory away"),
+    ],
+)
+def test_what_to_do_depends_on_what_is_wrong(code: int, advice: str) -> None:
+    error = sqlite3.OperationalError("it is broken")
+    error.sqlite_errorcode = code
+    told = str(LogError.of(Path("/x/alerts.db"), error))
+    assert told.startswith("/x/alerts.db: it is broken; ")
+    assert advice in told
+
+
 def test_a_place_that_cannot_be_a_directory_is_refused_with_what_to_do(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(LogError, match=r"writable directory.*set state_dir"):

@@ -163,6 +163,7 @@ sources:
         ("#" * 1_100_000, "wanted at most 1048576 bytes, found more"),
         ("sinks:\n\ta: {type: notes}", "sidekick.yaml:2:1: not valid YAML: found character that"),
         ("sinks:\n\ta: {type: notes}", "YAML is indented with blanks, and here is a tab"),
+        ("sinks: {a: {type: notes, lane: {age: 1s}}}", 'key "age"; did you mean "batch_age"?'),
         ("log: {max_age: '${NOWHERE}'}", "log.max_age: the environment variable NOWHERE is not"),
         ("log: {max_age: '${file:/nowhere}'}", "log.max_age: /nowhere cannot be read"),
         ("sinks: {a: {type: notes, colour: x}}\nroute: {lanes: [a]}", 'or "green", found "x"'),

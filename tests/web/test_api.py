@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import sqlite3
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -247,6 +248,16 @@ async def test_the_version_is_told(client: httpx.AsyncClient) -> None:
 async def test_an_unknown_path_points_to_the_documentation(client: httpx.AsyncClient) -> None:
     assert_problem(await client.get("/nope"), 404, "/api/v1/nope", "/docs")
     assert_problem(await client.put("/lanes"), 405)
+
+
+async def test_a_log_that_cannot_be_read_is_told(
+    admin: Admin, client: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def broken() -> object:
+        raise sqlite3.DatabaseError("database disk image is malformed")
+
+    monkeypatch.setattr(admin.hub, "stats", broken)
+    assert_problem(await client.get("/log"), 503, "the alert log cannot be read: database disk")
 
 
 async def test_an_unforeseen_error_is_a_problem_without_details(
