@@ -12,17 +12,12 @@ from sidekick.section import Section
 
 _STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
 _LONGEST = 2000
-_QUIET = (
-    "uvicorn",
-    "uvicorn.error",
-    "aiokafka",
-    "elastic_transport",
-    "boto3",
-    "botocore",
-    "slack_sdk",
-    "asyncio",
-    "httpx",
-)
+_QUIET = dict.fromkeys(
+    ("uvicorn", "uvicorn.error", "aiokafka", "boto3", "botocore", "slack_sdk", "asyncio", "httpx"),
+    logging.WARNING,
+) | {"elastic_transport": logging.ERROR}
+"""The least severe lines of libraries. Elasticsearch's client warns of each failed try with a
+traceback; the lane tells of it in a sentence."""
 
 
 class LoggingConfig(Section):
@@ -41,8 +36,8 @@ def set_up(config: LoggingConfig) -> None:
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(config.level.upper())
-    for name in _QUIET:
-        logging.getLogger(name).setLevel(logging.WARNING)
+    for name, level in _QUIET.items():
+        logging.getLogger(name).setLevel(max(level, root.level))
 
 
 class TextLines(logging.Formatter):
@@ -53,7 +48,9 @@ class TextLines(logging.Formatter):
         pairs = "".join(f" {k}={_plain(v)}" for k, v in _extra(record).items())
         line = f"{_time(record)} {record.levelname.lower()}: {_safe(record.getMessage())}{pairs}"
         if record.exc_info:
-            line += "\n" + self.formatException(record.exc_info)
+            # Indented, for what an exception says may come from outside, too.
+            traceback = self.formatException(record.exc_info).splitlines()
+            line = "\n  ".join([line, *map(_safe, traceback)])
         return line
 
 

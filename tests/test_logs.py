@@ -63,7 +63,36 @@ def test_set_up_applies_the_level_and_quietens_libraries() -> None:
         set_up(LoggingConfig(level="error", format="json"))
         assert root.level == logging.ERROR
         assert isinstance(root.handlers[0].formatter, JsonLines)
-        assert logging.getLogger("boto3").level == logging.WARNING
+        assert logging.getLogger("boto3").level == logging.ERROR
     finally:
         root.handlers[:] = handlers
         root.setLevel(level)
+
+
+def test_a_traceback_is_indented_and_cannot_forge_a_line() -> None:
+    try:
+        raise ValueError("x\n1970-01-01T00:00:00.250Z error: forged\x1b[31m")
+    except ValueError:
+        record = _record("a sink failed", exc_info=sys.exc_info())
+    first, *rest = TextLines().format(record).split("\n")
+    assert first.endswith("warning: a sink failed")
+    assert all(line.startswith("  ") for line in rest)
+    assert "\x1b" not in "".join(rest)
+
+
+@pytest.mark.parametrize(
+    ("level", "library", "told"),
+    [("info", "WARNING", True), ("info", "INFO", False), ("error", "WARNING", False)],
+)
+def test_libraries_tell_warnings_unless_less_is_wanted(
+    capsys: pytest.CaptureFixture[str], level: str, library: str, told: bool
+) -> None:
+    root = logging.getLogger()
+    before = root.handlers[:], root.level
+    try:
+        set_up(LoggingConfig.model_validate({"level": level}))
+        logging.getLogger("aiokafka").log(getattr(logging, library), "a broker is away")
+        assert ("a broker is away" in capsys.readouterr().err) == told
+    finally:
+        root.handlers[:], _ = before
+        root.setLevel(before[1])

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import sqlite3
 from pathlib import Path
@@ -59,6 +60,14 @@ def test_a_file_that_is_no_log_is_refused_with_what_to_do(tmp_path: Path) -> Non
     (tmp_path / "alerts.db").write_bytes(b"not a database at all" * 500)
     with pytest.raises(LogError, match="move the directory away"):
         spool_of(tmp_path)
+
+
+def test_a_lock_can_be_had_on_a_full_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(descriptor: int, data: bytes) -> int:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("sidekick.hub.spool.os.write", full)
+    spool_of(tmp_path).close()
 
 
 def test_nobody_else_can_read_the_log(tmp_path: Path) -> None:
