@@ -204,8 +204,8 @@ class Connection(asyncio.Protocol):
     def _feed(self, piece: bytes | memoryview) -> None:
         try:
             self._parser.feed_data(piece)
-        except httptools.HttpParserUpgrade:
-            pass  # answered in on_headers_complete
+        except httptools.HttpParserUpgrade as offer:
+            self._stay(memoryview(piece)[offer.args[0] :])
         except httptools.HttpParserCallbackError as error:
             log.error("A request could not be taken.", exc_info=error.__context__ or error)
             self._refuse("fault", sentence(500, "this request could not be taken"))
@@ -217,6 +217,16 @@ class Connection(asyncio.Protocol):
             self._fed += len(piece)
             if self._fed > _HEADER_BYTES + _PIECE + 8 * self._size:
                 self._refuse("headers", sentence(431, "the headers are too large"))
+
+    def _stay(self, rest: memoryview) -> None:
+        """Pass over an offer of another protocol (RFC 9110 §7.8), at which the parser has ended."""
+        if self._state != _HEAD:
+            return
+        version = self._parser.get_http_version().encode()
+        head = b"%s %s HTTP/%s\r\n" % (self._parser.get_method(), self._target, version)
+        kept = (b"%s: %s\r\n" % h for h in self._headers.items() if h[0] != b"upgrade")
+        self._parser = httptools.HttpRequestParser(self)
+        self._unparsed = b"".join((head, *kept, b"\r\n", rest, self._unparsed))
 
     def on_message_begin(self) -> None:
         if self._state >= _LINGER:
@@ -246,14 +256,16 @@ class Connection(asyncio.Protocol):
         if self._state >= _LINGER:
             return
         headers, parser = self._headers, self._parser
+        if parser.should_upgrade():
+            if parser.get_method() == b"CONNECT":
+                self._refuse("upgrade", sentence(501, "this is no proxy"))
+            return  # _stay follows
         exchange = Exchange(self.flush, self._peer, parser.get_method(), self._target, headers)
         self._exchange = exchange
         self._enter(_BODY)
         limit = self._shared.service.admit(exchange)
         if isinstance(limit, Response):
             self._refuse("", limit)
-        elif parser.should_upgrade():
-            self._refuse("upgrade", sentence(501, "there is no other protocol to upgrade to"))
         else:
             self._limit = limit
             if int(headers.get(b"content-length", b"0")) > limit:

@@ -197,7 +197,7 @@ async def test_an_answer_to_head_has_no_body() -> None:
         (request("POST", "/", b"x" * 1001), 413, "size"),
         (b"POST / HTTP/1.1\r\n" + b"A: b\r\n" * 200 + b"\r\n", 431, "headers"),
         (b"POST /" + b"a" * 100_000 + b" HTTP/1.1\r\n\r\n", 431, "headers"),
-        (b"GET / HTTP/1.1\r\nConnection: Upgrade\r\nUpgrade: h2c\r\n\r\n", 501, "upgrade"),
+        (b"CONNECT x:1 HTTP/1.1\r\nHost: x\r\n\r\n", 501, "upgrade"),
     ],
 )
 async def test_what_cannot_be_taken_is_refused_and_counted(
@@ -210,6 +210,20 @@ async def test_what_cannot_be_taken_is_refused_and_counted(
         assert wire.service.refusals == ([reason] if reason else [])
         assert wire.service.taken == 0
         assert split(await wire.send(request("POST", "/", b"ok"))) == (200, b"ok")
+
+
+@pytest.mark.parametrize("pieces", [1, 7, 1000])
+async def test_an_offer_of_another_protocol_is_passed_over(pieces: int) -> None:
+    offer = b"Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMA\r\n"
+    first = b"POST /a HTTP/1.1\r\nHost: x\r\n" + offer + b"Content-Length: 5\r\n\r\nhello"
+    chunked = b"POST /b HTTP/1.1\r\nTransfer-Encoding: chunked\r\n" + offer + b"\r\n"
+    data = first + chunked + b"3\r\nyou\r\n0\r\n\r\n" + request("POST", "/c", b"bye")
+    async with wired() as wire:
+        answers = await wire.send(*[data[i : i + pieces] for i in range(0, len(data), pieces)])
+        assert wire.service.taken == 3
+        assert wire.service.refusals == []
+    assert [answers.count(body) for body in (b"hello", b"you", b"bye")] == [1, 1, 1]
+    assert answers.count(b"HTTP/1.1 200") == 3
 
 
 async def test_large_bodies_share_a_budget_and_give_it_back() -> None:
