@@ -5,6 +5,7 @@ SidekickError
 ├── InvalidAlert             what a sender posted is not an alert
 ├── ConditionError           a condition does not parse or compile; has line and column
 ├── SensorUnavailable        this machine or these rights do not allow the sensor
+├── LogUnreadable            the alert log, or the disk under it, is damaged
 ├── Shed                     the log is full and this alert was not severe enough to be kept
 └── DeliveryError            a sink could not deliver
     ├── Retryable            it may succeed later
@@ -52,6 +53,10 @@ class ConditionError(SidekickError):
 
 class SensorUnavailable(SidekickError):
     """The kernel's events cannot be had; str() says what is missing and what to do."""
+
+
+class LogUnreadable(SidekickError):
+    """The alert log cannot be read: it is damaged, or the disk under it is."""
 
 
 class Shed(SidekickError):

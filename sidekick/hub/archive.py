@@ -18,6 +18,7 @@ from typing import Any, TypeVar
 
 import msgspec
 
+from sidekick.errors import LogUnreadable
 from sidekick.hub.ids import id_maker, seq_of
 from sidekick.hub.view import DeadLetter, Entry, LogStats, Quarantined
 from sidekick.model import Envelope, Priority
@@ -54,8 +55,11 @@ class Archive:
         self._threads.shutdown(wait=True, cancel_futures=True)
 
     async def run(self, function: Callable[[], T]) -> T:
-        """Run one of the reading functions below in a reader thread."""
-        return await asyncio.get_running_loop().run_in_executor(self._threads, function)
+        """Run one of the reading functions below in a reader thread; raises ``LogUnreadable``."""
+        try:
+            return await asyncio.get_running_loop().run_in_executor(self._threads, function)
+        except sqlite3.DatabaseError as error:
+            raise LogUnreadable(f"the alert log cannot be read: {error}") from error
 
     def _db(self) -> sqlite3.Connection:
         if not hasattr(self._local, "db"):

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import sqlite3
 from collections import deque
 from collections.abc import Callable
 
+from sidekick.errors import LogUnreadable
 from sidekick.hub.archive import Archive
 from sidekick.model import Envelope
 
@@ -145,8 +145,8 @@ class Feed:
                 self._behind = False
                 for envelope in meanwhile:
                     self._append(envelope, loop.time())
-        except sqlite3.Error as error:
-            self._on_fault(f"the alert log cannot be read: {error}")
+        except LogUnreadable as error:
+            self._on_fault(str(error))
             self._again_at = loop.time() + _AGAIN_SECS
             loop.call_at(self._again_at, self._on_more)
             return

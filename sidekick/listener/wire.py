@@ -220,6 +220,8 @@ class Connection(asyncio.Protocol):
 
     def _stay(self, rest: memoryview) -> None:
         """Pass over an offer of another protocol (RFC 9110 §7.8), at which the parser has ended."""
+        if self._parser.get_method() == b"CONNECT":
+            self._refuse("upgrade", sentence(501, "this is no proxy"))
         if self._state != _HEAD:
             return
         version = self._parser.get_http_version().encode()
@@ -253,13 +255,9 @@ class Connection(asyncio.Protocol):
             self._headers[name] = value
 
     def on_headers_complete(self) -> None:
-        if self._state >= _LINGER:
+        if self._state >= _LINGER or self._parser.should_upgrade():
             return
         headers, parser = self._headers, self._parser
-        if parser.should_upgrade():
-            if parser.get_method() == b"CONNECT":
-                self._refuse("upgrade", sentence(501, "this is no proxy"))
-            return  # _stay follows
         exchange = Exchange(self.flush, self._peer, parser.get_method(), self._target, headers)
         self._exchange = exchange
         self._enter(_BODY)

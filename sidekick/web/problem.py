@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import sqlite3
 from collections.abc import Callable
 from http import HTTPStatus
 from typing import Any
@@ -16,7 +15,7 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from sidekick import metrics
-from sidekick.errors import ConditionError, ConfigError, InvalidAlert, Shed
+from sidekick.errors import ConditionError, ConfigError, InvalidAlert, LogUnreadable, Shed
 
 log = logging.getLogger(__name__)
 
@@ -36,7 +35,7 @@ def handle_errors(app: FastAPI) -> None:
         InvalidAlert: _alert,
         ConfigError: _config,
         Shed: _shed,
-        sqlite3.DatabaseError: _unreadable,
+        LogUnreadable: _unreadable,
     }
     for kind, handler in handlers.items():
         app.add_exception_handler(kind, handler)
@@ -81,9 +80,9 @@ async def _shed(request: Request, error: Shed) -> Response:
     return problem(503, str(error))
 
 
-async def _unreadable(request: Request, error: sqlite3.DatabaseError) -> Response:
-    log.error("the alert log cannot be read", extra={"error": str(error)})
-    return problem(503, f"the alert log cannot be read: {error}; `sidekick doctor` says more")
+async def _unreadable(request: Request, error: LogUnreadable) -> Response:
+    log.error(str(error), extra={"path": request.url.path})
+    return problem(503, f"{error}; `sidekick doctor` says more")
 
 
 class Faults:

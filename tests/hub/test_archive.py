@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -8,6 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from sidekick.errors import LogUnreadable
 from sidekick.hub.archive import Archive
 from sidekick.hub.spool import Group, Spool
 from sidekick.model import Priority
@@ -230,3 +232,11 @@ def test_the_state_and_the_lanes_are_read_back(spool: Spool, archive: Archive) -
     assert archive.state() == [("k", b"\x00\x1e\x1f")]
     assert archive.lane_names() == LANES
     assert list(archive.since(1)) == [(2, 2, b"{}")]
+
+
+async def test_a_damaged_log_is_told_in_a_sentence(archive: Archive) -> None:
+    def read() -> None:
+        raise sqlite3.DatabaseError("database disk image is malformed")
+
+    with pytest.raises(LogUnreadable, match="cannot be read: database disk image is malformed"):
+        await archive.run(read)

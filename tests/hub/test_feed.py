@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import asyncio
-import sqlite3
 from collections.abc import Callable
 from typing import Any, cast
 
@@ -9,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from sidekick.errors import LogUnreadable
 from sidekick.hub.archive import Archive
 from sidekick.hub.feed import Feed
 from sidekick.model import Envelope, Priority
@@ -29,7 +29,7 @@ class Disk:
         self.gate = asyncio.Event()
         self.gate.set()
         self.reads = 0
-        self.damage: sqlite3.Error | None = None
+        self.damage: LogUnreadable | None = None
 
     @property
     def head(self) -> int:
@@ -256,9 +256,9 @@ async def test_a_read_that_fails_is_told_and_tried_again(
     monkeypatch.setattr("sidekick.hub.feed._AGAIN_SECS", 0.05)
     stand = Stand()
     stand.commit(1, 2)
-    stand.disk.damage = sqlite3.DatabaseError("database disk image is malformed")
+    stand.disk.damage = LogUnreadable("the alert log cannot be read: it is malformed")
     await stand.start()
-    assert stand.faults == ["the alert log cannot be read: database disk image is malformed"]
+    assert stand.faults == ["the alert log cannot be read: it is malformed"]
     stand.disk.damage = None
     stand.feed.refill()
     assert stand.disk.reads == 0, "not again at once"

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import json
-import sqlite3
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -10,6 +9,7 @@ import msgspec
 import pytest
 
 from sidekick import __version__
+from sidekick.errors import LogUnreadable
 from sidekick.hub.view import Entry, SilenceStatus
 from sidekick.model import Priority
 from sidekick.web import replies
@@ -254,10 +254,10 @@ async def test_a_log_that_cannot_be_read_is_told(
     admin: Admin, client: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async def broken() -> object:
-        raise sqlite3.DatabaseError("database disk image is malformed")
+        raise LogUnreadable("the alert log cannot be read: it is malformed")
 
     monkeypatch.setattr(admin.hub, "stats", broken)
-    assert_problem(await client.get("/log"), 503, "the alert log cannot be read: database disk")
+    assert_problem(await client.get("/log"), 503, "the alert log cannot be read: it is malformed")
 
 
 async def test_an_unforeseen_error_is_a_problem_without_details(
