@@ -21,12 +21,14 @@ _HTML = (
 )
 _LONE_BYTE = re.compile("[\udc80-\udcff]")
 _encode = msgspec.json.Encoder().encode
+_encode_sorted = msgspec.json.Encoder(order="deterministic").encode
+_object = msgspec.json.Decoder(dict[str, Any]).decode
 _members = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 _items = msgspec.json.Decoder(list[msgspec.Raw]).decode
 _text = msgspec.json.Decoder(str).decode
 
-Value = str | msgspec.Raw
-"""A text, or the JSON text of anything else."""
+Value = str | int | float | bool | msgspec.Raw | None
+"""A value that encodes to what Go writes; objects and arrays as JSON text."""
 
 
 def encode(value: Any) -> bytes:
@@ -46,8 +48,23 @@ def encode(value: Any) -> bytes:
 
 def ordered(text: bytes) -> dict[str, Value]:
     """The members of a JSON object by key, objects inside by key too; numbers as they came."""
-    found = _members(text)
-    return {key: _value(found[key]) for key in sorted(found)}
+    try:
+        found = _object(text)
+        plain = _encode(found) == text  # no digit is lost by reading numbers as Python's
+    except (ValueError, OverflowError):
+        plain = False
+    if not plain:
+        members = _members(text)
+        return {key: _value(members[key]) for key in sorted(members)}
+    for key, value in found.items():
+        if value.__class__ in (dict, list):
+            found[key] = msgspec.Raw(_encode_sorted(value))
+    return {key: found[key] for key in sorted(found)}
+
+
+def text(value: Value) -> str:
+    """A text as it is, anything else as JSON."""
+    return value if isinstance(value, str) else _encode(value).decode()
 
 
 def _value(raw: msgspec.Raw) -> Value:

@@ -21,7 +21,7 @@ from sidekick.sinks._falcosidekick.payload import Payload
 NEVER = "0001-01-01T00:00:00Z"
 """Go's empty time: Alertmanager then resolves an alert after its own ``resolve_timeout``."""
 
-_WHOLE = re.compile(rb"[+-]?\d{1,19}")
+_WHOLE = re.compile(r"[+-]?\d{1,19}", re.ASCII)
 _SEVERITIES = {p: "critical" for p in Priority if p >= Priority.CRITICAL}
 _SEVERITIES |= {Priority.WARNING: "warning", Priority.ERROR: "warning"}
 _SEVERITIES |= {p: "information" for p in Priority if p < Priority.WARNING}
@@ -135,14 +135,12 @@ class Writer:
 
 def _text(value: Value) -> str | None:
     """A text as it is, a number by its digits; None for anything else."""
-    if isinstance(value, str):
-        return value
-    digits = bytes(value)
-    return digits.decode() if digits[:1] in b"-0123456789" else None
+    text = go_json.text(value)
+    return text if isinstance(value, str) or text[0] in "-0123456789" else None
 
 
 def _whole(value: Value) -> int | None:
-    digits = value.encode() if isinstance(value, str) else bytes(value)
+    digits = go_json.text(value)
     count = int(digits) if _WHOLE.fullmatch(digits) else None
     return count if count is not None and -(2**63) <= count < 2**63 else None
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from sidekick.go_json import Value
+from sidekick import go_json
 from sidekick.model import Priority
 from sidekick.sinks._falcosidekick.payload import Payload
 
@@ -34,17 +34,13 @@ def _cef(alert: Payload) -> str:
     }
     if alert.hostname:
         extension["hostname"] = alert.hostname
-    fields = (f"{name}:{_shown(value)}" for name, value in alert.fields.items())
+    fields = (f"{name}:{go_json.text(value)}" for name, value in alert.fields.items())
     extension["outputfields"] = " ".join(fields)
     if alert.tags:
         extension["tags"] = ",".join(alert.tags)
     head = f"CEF:0|Falcosecurity|Falco|1.0|Falco Event|{_header(alert.rule)}"
     told = " ".join(f"{key}={_extension(text)}" for key, text in extension.items())
     return f"{head}|{_SEVERITIES[alert.priority]}|{told}".rstrip(" ")
-
-
-def _shown(value: Value) -> str:
-    return value if isinstance(value, str) else bytes(value).decode()
 
 
 def _header(text: str) -> str:

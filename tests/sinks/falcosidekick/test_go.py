@@ -81,7 +81,7 @@ def test_a_payload_is_what_go_writes(go: Oracle, changes: dict[str, Any]) -> Non
     assert ours(body) == go.ask(UUID, body)
 
 
-@settings(max_examples=examples(200, 20_000))
+@settings(max_examples=examples(150, 5_000))
 @given(st.data())
 def test_whatever_falco_posts_becomes_what_go_makes_of_it(go: Oracle, data: st.DataObject) -> None:
     body = data.draw(bodies())
