@@ -14,7 +14,7 @@ import sidekick
 
 ROOT = Path(sidekick.__file__).parent
 EVERYTHING = {"*"}
-DATA = {"model", "errors", "section", "document", "rfc3339", "go_json", "heartbeat"}
+DATA = {"model", "errors", "section", "document", "rfc3339", "go_json", "heartbeat", "go_template"}
 
 MAY_IMPORT: dict[str, set[str]] = {
     "acts": {"errors"},
@@ -24,6 +24,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "section": set(),
     "document": {"model"},
     "rfc3339": set(),
+    "go_template": set(),
     "heartbeat": set(),
     "metrics": set(),
     "logs": {"section"},
