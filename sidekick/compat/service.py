@@ -36,8 +36,10 @@ SERVICE = Output(
         ),
         Key(
             "templatedfields",
-            kind="map",
-            missing="these fields are not added",
+            "enrich.go_templates",
+            "map",
+            note="Go's templates, all of them but `define`, `template`, `block`, `call`.",
+            differs="What cannot be a template is a fault at the start.",
         ),
         Key(
             "customtags",

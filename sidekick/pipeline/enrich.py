@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 import msgspec
 from pydantic import Field, model_validator
 
+from sidekick import go_template
 from sidekick.model import Alert
 from sidekick.pipeline.conditions import Condition, Conditions
 from sidekick.pipeline.template import Template
@@ -63,6 +64,9 @@ class EnrichConfig(Section):
     """Fields to look up."""
     rules: tuple[EnrichRule, ...] = ()
     """Fields and tags for some alerts only."""
+    go_templates: dict[str, str] = Field({})
+    """Output fields to add, each a template of Go's `text/template` over the output fields, added
+    ones too (falcosidekick's `templatedfields`): `{{ or (index . "k8s.ns.name") "none" }}`."""
     overwrite: bool = False
     """Whether an added field takes the place of one that the alert has."""
     limit: int = Field(64 * 1024, ge=64)
@@ -87,9 +91,11 @@ class Enrich:
             condition = conditions.compile(f"{place}.match", rule.match, scored=False)
             additions = _Additions(place, rule.fields, rule.tags, conditions)
             self._rules.append((condition, additions))
-        self.active = bool(self._tables or self._rules)
+        self._go_templates = _go_templates(config.go_templates, conditions)
+        self.active = bool(self._tables or self._rules or self._go_templates)
         names = [name for table in self._tables for name in table.names]
         names += [name for _, additions in self._rules for name in additions.names]
+        names += self._go_templates
         self.added = frozenset(names)
         """The fields that may be added."""
 
@@ -106,6 +112,10 @@ class Enrich:
             if condition is None or condition(view):
                 self._take(view, additions.fields(view), fields)
                 tags += additions.tags(view)
+        if self._go_templates:
+            data = {**alert.fields, **fields}
+            filled = {name: template.fill(data) for name, template in self._go_templates.items()}
+            self._take(view, filled, fields)
         new_tags = tuple(dict.fromkeys((*alert.tags, *tags))) if tags else alert.tags
         if not fields and new_tags == alert.tags:
             return alert
@@ -217,6 +227,19 @@ def _template(place: str, value: Value, conditions: Conditions) -> Template | No
     except ValueError as error:
         conditions.fault(place, str(error))
         return None
+
+
+def _go_templates(
+    texts: Mapping[str, str], conditions: Conditions
+) -> dict[str, go_template.Template]:
+    found = {}
+    for name, text in texts.items():
+        _check_name("enrich.go_templates", name, conditions)
+        try:
+            found[name] = go_template.Template(text)
+        except ValueError as error:
+            conditions.fault(f"enrich.go_templates.{name}", str(error))
+    return found
 
 
 def _check_name(place: str, name: str, conditions: Conditions) -> None:

@@ -285,6 +285,23 @@ def test_what_is_not_taken_over_is_told(
         assert sentence in warning
 
 
+def test_templated_fields_stay_templates_of_go(tmp_path: Path) -> None:
+    text = "templatedfields: {pod: '{{ index . \"k8s.pod.name\" }}', A.b: '{{ .x }}'}\n"
+    enrich = loaded(tmp_path, WEBHOOK + text, TEMPLATEDFIELDS="c:{{ .d }}").enrich
+    assert enrich.go_templates == {
+        "pod": '{{ index . "k8s.pod.name" }}',
+        "A.b": "{{ .x }}",
+        "c": "{{ .d }}",
+    }
+    assert enrich.overwrite
+
+
+def test_a_template_that_cannot_be_one_is_a_fault_with_its_places(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"config\.yaml:3:22: .*1:9: there is no fun") as raised:
+        loaded(tmp_path, WEBHOOK + "templatedfields: {a: '{{ .x | upper }}'}\n")
+    assert "templatedfields.a" in str(raised.value)
+
+
 def test_without_an_output_nothing_is_delivered_or_printed(tmp_path: Path) -> None:
     settings = loaded(tmp_path, "listenport: 2801\n")
     assert settings.sinks == {}

@@ -27,6 +27,7 @@ EVERYTHING: dict[str, str] = {
     "listenport": "2900",
     "debug": "true",
     "customfields": "env:prod,k8s.cluster.name:a{b}${c},from:%REGION",
+    "templatedfields": 'pod:{{ or (index . "k8s.pod.name") "a,b:c" }},x:{{ .y }}',
     "customtags": "one,%REGION,{two}",
     "mutualtlsfilespath": "/certs",
     "mutualtlsclient.certfile": "/c.pem",

@@ -29,6 +29,15 @@ def enriched(section: dict[str, Any], **changes: Any) -> Alert:
         ({"fields": {"a.b": 7}}, {"a.b": 7}),
         ({"fields": {"proc.name": "other"}}, {}),
         ({"fields": {"proc.name": "other"}, "overwrite": True}, {"proc.name": "other"}),
+        ({"go_templates": {"a.b": '{{ or (index . "no.such") "none" }}'}}, {"a.b": "none"}),
+        (
+            {"fields": {"x": "y"}, "go_templates": {"a.b": '{{ .x }}-{{ index . "proc.name" }}'}},
+            {"x": "y", "a.b": "y-bash"},
+        ),
+        ({"go_templates": {"a.b": "{{ .nobody }}"}}, {"a.b": "<no value>"}),
+        ({"go_templates": {"a.b": "so far {{ index .x 1 }}"}}, {"a.b": "so far "}),
+        ({"go_templates": {"proc.name": "other"}}, {}),
+        ({"go_templates": {"proc.name": "other"}, "overwrite": True}, {"proc.name": "other"}),
         ({"rules": [{"match": "proc.name = bash", "fields": {"a.b": 1}}]}, {"a.b": 1}),
         ({"rules": [{"match": "proc.name = sh", "fields": {"a.b": 1}}]}, {}),
         (
@@ -87,6 +96,8 @@ def test_a_route_sees_what_was_added() -> None:
     [
         ({"fields": {"a.b": "{open"}}, "column 1"),
         ({"fields": {"alert.rule": "x"}}, "the alert's own"),
+        ({"go_templates": {"alert.rule": "x"}}, "the alert's own"),
+        ({"go_templates": {"a.b": "{{ .x"}}, r"enrich.go_templates.a.b: 1:1: "),
         ({"rules": [{"match": "a ="}]}, "enrich.rules.0.match"),
         ({"tables": [{"key": "a.b", "csv": "name\n"}]}, "at least one field"),
     ],
