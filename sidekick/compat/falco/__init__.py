@@ -21,8 +21,8 @@ _HISTORY = "Falco has no scores; without this line those of one pod or host add 
 
 def recognise(value: Mapping[str, Any], own: Collection[str]) -> bool:
     """Whether these are Falco's keys: at least one is that nobody else has, and none is one of our
-    ``own``. A list of rules is Falco's, our ``rules`` are a section."""
-    names = {str(key) for key in value}
+    ``own``. A list of rules is Falco's, our ``rules`` are a section; ``metrics`` have both."""
+    names = {str(key) for key in value} - {"metrics"}
     if isinstance(value.get("rules"), list):
         names.discard("rules")
     return not names.isdisjoint(_MARKS.split()) and names.isdisjoint(own)
