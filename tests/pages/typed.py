@@ -70,27 +70,35 @@ def _is_ours(word: str) -> bool:
 
 
 def is_complete(arguments: list[str]) -> bool:
-    """Whether it can be typed as it is: nothing is left out, no word stands for the reader's."""
+    """Whether it can be typed as it is: it is more than a command's name, nothing is left out, and
+    no word stands for the reader's."""
     if any(re.search(r"\b[A-Z_]{2,}\b|\.\.\.", word) for word in arguments):
         return False
     try:
-        command = parse(arguments)
+        parse(arguments)
     except click.BadParameter as error:
         return "does not exist" in str(error)  # the reader's own files
     except click.UsageError:
         return False
-    return not isinstance(command, click.Group)
+    return not _is_a_name(arguments)
 
 
-def parse(words: list[str]) -> click.Command:
-    """The command that is meant; ``click.UsageError`` for what the command line does not take."""
+def _is_a_name(arguments: list[str]) -> bool:
+    command: click.Command | None = cli
+    context = click.Context(cli)
+    for word in arguments:
+        command = command.get_command(context, word) if isinstance(command, click.Group) else None
+    return command is not None
+
+
+def parse(words: list[str]) -> None:
+    """Raise ``click.UsageError`` for what the command line would not take."""
     command: click.Command = cli
     context = click.Context(cli, info_name="sidekick")
     while isinstance(command, click.Group):
         if not words or words == ["--help"]:
-            return command
+            return
         _, found, words = command.resolve_command(context, words)
         assert found is not None
         command = found
     command.make_context("sidekick", words, parent=context)
-    return command
