@@ -32,7 +32,7 @@ _HELP = """Routes runtime security alerts: deduplicates, scores, routes and dura
 @click.pass_context
 def cli(context: click.Context, debug: bool) -> None:
     context.obj = {"debug": debug}
-    if os.environ.get("NO_COLOR"):
+    if os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb":
         context.color = False
 
 

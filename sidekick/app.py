@@ -30,7 +30,7 @@ from sidekick.rules.compile import compile_condition
 from sidekick.rules.engine import Engine
 from sidekick.sensor.supervisor import SOCKET, StatusMetrics, Supervisor
 from sidekick.settings import Settings, Watcher, changed_sections, load, needs_restart
-from sidekick.settings.check import make_process
+from sidekick.settings.check import certificate_faults, make_process
 from sidekick.sinks import SinkConfig
 from sidekick.sources import source_module
 from sidekick.sources.falco import decode
@@ -80,6 +80,8 @@ class App:
         """Serve until SIGTERM or SIGINT; raises ``ConfigError``, ``LogError``, ``OSError``."""
         gc.disable()  # until _freeze: loading goes a quarter faster
         settings = self.settings
+        if faults := certificate_faults(settings):
+            raise ConfigError(faults)
         logs.set_up(settings.logging)
         disable_created_metrics()  # type: ignore[no-untyped-call]  # twice the series, for times that nobody asks for
         for warning in settings.warnings:

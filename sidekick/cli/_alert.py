@@ -29,7 +29,8 @@ def alert_line(found: Document) -> str:
         click.style(safe(found.rule), bold=True) + ":",
         safe(_PREFIX.sub("", found.output)),
     ]
-    return " ".join(filter(None, [*words, click.style(_remarks(found), dim=True)]))
+    remarks = _remarks(found)
+    return " ".join(filter(None, [*words, click.style(remarks, dim=True) if remarks else ""]))
 
 
 def alert_lines(entry: Entry) -> list[str]:

@@ -28,10 +28,13 @@ def command(config: Path | None, probe: bool, as_json: bool) -> int:
     from sidekick.errors import ConfigError
     from sidekick.rule_engine import build_engine
     from sidekick.settings import load
+    from sidekick.settings.check import certificate_faults
 
     try:
         settings = load(config, os.environ)
         rules = len(build_engine(settings.rules).rules)
+        if faults := certificate_faults(settings):
+            raise ConfigError(faults)
     except ConfigError as error:
         if not as_json:
             raise

@@ -110,6 +110,7 @@ def _lanes(rates: Rates, lanes: list[LaneStatus]) -> RenderableType:
     from sidekick.cli._text import length, safe
 
     table = _table("LANE", "TYPE", "STATE", ">WAITING", ">OLDEST", ">OUT/s", ">DEAD", "LAST ERROR")
+    table.columns[0].min_width = min(20, max([len(lane.name) for lane in lanes], default=0))
     for lane in lanes:
         table.add_row(
             lane.name,

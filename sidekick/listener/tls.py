@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import ssl
+from collections.abc import Mapping
 from typing import Literal
 
 from sidekick.errors import ConfigError
@@ -84,6 +85,7 @@ def _context(config: TlsConfig) -> ssl.SSLContext:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.minimum_version = _VERSIONS[config.min_version]
     password = config.key_password.get_secret_value() if config.key_password else ""
+    _readable({"tls.cert": config.cert, "tls.key": config.key})
     try:
         context.load_cert_chain(config.cert, config.key, lambda: password)
     except (OSError, ValueError) as error:
@@ -97,6 +99,16 @@ def _context(config: TlsConfig) -> ssl.SSLContext:
             reason = f"cannot use {config.client_ca}: {_reason(error)}"
             raise ConfigError([f"tls.client_ca: {reason}"]) from None
     return context
+
+
+def _readable(files: Mapping[str, str]) -> None:
+    """OpenSSL does not say which of two files is missing."""
+    for setting, file in files.items():
+        try:
+            with open(file, "rb"):
+                pass
+        except OSError as error:
+            raise ConfigError([f"{setting}: cannot use {file}: {_reason(error)}"]) from None
 
 
 def _reason(error: Exception) -> str:

@@ -355,7 +355,8 @@ _decode_clock = msgspec.msgpack.Decoder(tuple[int, int]).decode
 
 def _key_lines(key: Key) -> tuple[str, ...]:
     names = (key[0] or "").partition(" ")[2].split(",")
-    return tuple(f"{name}: {value}" for name, value in zip(names, key[1:], strict=False))
+    pairs = zip(names, key[1:], strict=False)
+    return tuple(f"{name}: {'-' if value is None else value}" for name, value in pairs)
 
 
 def _added(before: Alert, after: Alert) -> Step:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from sidekick.errors import ConfigError
+from sidekick.listener.tls import Certificates, TlsConfig
 from sidekick.pipeline.process import PipelineConfig, Process
 from sidekick.rules.compile import compile_condition
 from sidekick.settings.faults import Faults
@@ -16,8 +17,10 @@ from sidekick.settings.tree import Path
 def cross_check(settings: Settings, faults: Faults) -> None:
     """Add the faults between sections to ``faults``, those of every condition among them."""
     _check_ports(settings, faults)
+    # A sink or a window with a fault of its own is there all the same for a route that names it.
+    known = settings.model_copy(update={"windows": _windows(settings, faults.value)})
     try:
-        make_process(settings, _lanes(settings, faults.value))
+        make_process(known, _lanes(settings, faults.value))
     except ConfigError as error:
         for fault in error.faults:
             place, _, reason = fault.partition(": ")
@@ -31,10 +34,31 @@ def make_process(settings: Settings, lanes: Sequence[str] | None = None) -> Proc
     return Process(PipelineConfig.model_construct(**parts), names, compile_condition)
 
 
+def certificate_faults(settings: Settings) -> list[str]:
+    """What is wrong with the certificates of the listeners; reads their files."""
+    listeners: dict[str, object] = {"listen": settings.listen}
+    listeners |= {"admin": settings.admin} if settings.admin.enabled else {}
+    listeners |= {f"sources.{name}": source for name, source in settings.sources.items()}
+    faults: list[str] = []
+    for name, listener in listeners.items():
+        tls = getattr(listener, "tls", None)
+        if isinstance(tls, TlsConfig):
+            try:
+                Certificates(tls)
+            except ConfigError as error:
+                faults += [f"{name}.{fault}" for fault in error.faults]
+    return faults
+
+
 def _lanes(settings: Settings, value: Any) -> Sequence[str]:
-    """The sinks that a route may name: those with faults of their own, too."""
     sinks = value.get("sinks")
     return list(sinks) if isinstance(sinks, dict) else list(settings.sinks)
+
+
+def _windows(settings: Settings, value: Any) -> Mapping[str, Any]:
+    windows = value.get("windows")
+    named = windows if isinstance(windows, dict) else {}
+    return {name: settings.windows.get(name, []) for name in named}
 
 
 def _check_ports(settings: Settings, faults: Faults) -> None:

@@ -20,6 +20,7 @@ _LONG, _SHORT = 8, 3
 """Texts from outside of 8 characters or more are hidden in every sentence, shorter ones where they
 belong: a variable with "info" in it must not blot out the word everywhere."""
 
+_MISSING = "wanted the key"
 _WANTED = {
     "int": "a whole number",
     "float": "a number",
@@ -130,7 +131,8 @@ class Faults:
             if reason not in reasons:
                 reasons.append(reason)
         for (path, key), reasons in together.items():
-            self.add(path, "; or ".join(reasons), key=key)
+            both = all(reason.startswith(_MISSING) for reason in reasons)
+            self.add(path, ("; " if both else "; or ").join(reasons), key=key)
 
     def sentences(self) -> list[str]:
         """``file:line:column: sentence`` each."""
@@ -157,7 +159,7 @@ class Faults:
             name = str(path[-1])
             return f'unknown key "{name}"{did_you_mean(name, keys_at(root, inner[:-1]))}'
         if kind == "missing":
-            return f'wanted the key "{error["loc"][-1]}", which is missing'
+            return f'{_MISSING} "{error["loc"][-1]}", which is missing'
         if kind in ("value_error", "assertion_error"):
             reason = str(error["msg"]).split("error, ", 1)[-1]
             if "found" in reason or isinstance(_descend(self.value, path), dict | list):

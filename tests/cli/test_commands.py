@@ -196,6 +196,15 @@ def test_check_probes_every_sink(hub: Hub) -> None:
     assert (found["ok"], found["sinks"]["out"]) == (False, "")
 
 
+def test_check_looks_at_the_certificates_that_a_start_would_read(tmp_path: Path) -> None:
+    file = tmp_path / "sidekick.yaml"
+    file.write_text("listen: {tls: {cert: none.pem, key: none.key}}\n")
+    for command in ("check", "hub"):
+        done = sidekick(command, "-c", str(file))
+        assert done.returncode == 1
+        assert "listen.tls.cert: cannot use none.pem: No such file" in done.stderr
+
+
 def test_check_of_the_defaults_is_good() -> None:
     assert sidekick("check").returncode == 0
 

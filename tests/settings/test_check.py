@@ -8,6 +8,7 @@ import pytest
 
 from sidekick.errors import ConfigError
 from sidekick.settings import load
+from sidekick.settings.check import certificate_faults
 
 SINK = "sinks: {chat: {type: stdout}}\n"
 
@@ -18,6 +19,38 @@ def faults_of(tmp_path: Path, text: str) -> list[str]:
     with pytest.raises(ConfigError) as raised:
         load(file, {})
     return [fault.removeprefix(f"{file}:") for fault in raised.value.faults]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "route: {lanes: [chat]}\nsinks: {chat: {type: stdout, colour: 1}}\n",
+        "route: {routes: [{lanes: [], active: [night]}]}\nwindows: {night: [{time: x}]}\n",
+        "silences: [{match: proc.name = x, ends: '2027-01-01T00:00:00Z', id: x}]\n",
+    ],
+)
+def test_what_a_route_names_may_have_a_fault_of_its_own(tmp_path: Path, text: str) -> None:
+    assert len(faults_of(tmp_path, text)) == 1
+
+
+def test_missing_keys_are_all_named(tmp_path: Path) -> None:
+    (fault,) = faults_of(tmp_path, "silences: [{match: proc.name = x}]\n")
+    assert fault.count("; wanted the key") >= 2
+    assert " or " not in fault
+
+
+def test_certificates_that_cannot_be_used_are_named_by_listener_and_file(tmp_path: Path) -> None:
+    (tmp_path / "text.pem").write_text("no PEM")
+    file = tmp_path / "sidekick.yaml"
+    file.write_text(
+        f"listen: {{tls: {{cert: {tmp_path}/none.pem, key: x}}}}\n"
+        f"admin: {{tls: {{cert: {tmp_path}/text.pem, key: x.pem}}}}\n"
+    )
+    assert certificate_faults(load(file, {})) == [
+        f"listen.tls.cert: cannot use {tmp_path}/none.pem: No such file or directory",
+        "admin.tls.key: cannot use x.pem: No such file or directory",
+    ]
+    assert certificate_faults(load(None, {})) == []
 
 
 @pytest.mark.parametrize(
