@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 from typing import ClassVar, Literal, Protocol, Self
 
 import msgspec
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from sidekick import document
 from sidekick.model import Envelope
@@ -17,6 +17,7 @@ from sidekick.sinks import LaneConfig, Sink
 from sidekick.sinks._each import send_each
 from sidekick.sinks._falcosidekick import HEADERS, Compat
 from sidekick.sinks._falcosidekick import slack as _compatible
+from sidekick.sinks._falcosidekick.message_format import MessageFormat
 from sidekick.sinks._falcosidekick.payload import payload
 from sidekick.sinks._http import HttpClient, HttpConfig, SecretUrl, Url, open_client
 from sidekick.sinks._slack_message import Content, Message, Style, message
@@ -57,12 +58,22 @@ pace: 1s
     """An emoji (`:rotating_light:`) or the URL of a picture to post under."""
     footer: str = ""
     """A text under each message."""
+    message_format: str = ""
+    """A line above each message instead of the headline: a template of Go's with `.Rule`,
+    `.Priority`, `.Output`, `.Time`, `.Source`, `.Hostname`, `.Tags`, `.UUID` and `.OutputFields`,
+    such as `Alert: {{ .Rule }} in {{ index .OutputFields "k8s.ns.name" }}`."""
     api_url: Url = "https://slack.com/api"
     """The Web API that a bot uses."""
     compat: Compat = ""
     """`falcosidekick`: the message that that posts to a webhook, with every text of
     the alert; `max_fields` and `repeats` are without effect."""
     lane: LaneConfig = LaneConfig(batch_items=1, concurrency=1, timeout=30.0)
+
+    @field_validator("message_format")
+    @classmethod
+    def _a_template(cls, text: str) -> str:
+        MessageFormat(text)
+        return text
 
     @model_validator(mode="after")
     def _one_way_in(self) -> Self:
@@ -74,6 +85,10 @@ pace: 1s
         if bot and self.compat:
             raise ValueError("compat: falcosidekick posts to a webhook_url, found a token")
         return self
+
+
+def _message_format(config: Config) -> MessageFormat | None:
+    return MessageFormat(config.message_format) if config.message_format else None
 
 
 class Poster(Protocol):
@@ -108,14 +123,17 @@ class Teller(Protocol):
 class Own:
     """Our own message, by any way in."""
 
-    def __init__(self, poster: Poster, style: Style) -> None:
+    def __init__(self, poster: Poster, style: Style, line: MessageFormat | None) -> None:
         self._poster = poster
         self._style = style
+        self._line = line
         self.probe = poster.probe
 
     async def tell(self, envelope: Envelope) -> None:
         found = document.read(envelope.body)
         said = message(found, envelope.priority, self._style)
+        if self._line and (line := self._line.line(payload(envelope.body))):
+            said["text"] = line
         kind = found.sidekick.kind if found.sidekick else "first"
         await self._poster.post(said, envelope, kind)
 
@@ -129,10 +147,13 @@ class Compatible:
         self._footer = config.footer
         known = {"username": config.username, "icon_url": config.icon, "channel": config.channel}
         self._always = {key: text for key, text in known.items() if text}
+        self._line = _message_format(config)
 
     async def tell(self, envelope: Envelope) -> None:
         alert = payload(envelope.body)
-        await self._http.post(_compatible.body(alert, self._content, self._footer, self._always))
+        line = self._line.line(alert) if self._line else ""
+        always = {"text": line, **self._always} if line else self._always
+        await self._http.post(_compatible.body(alert, self._content, self._footer, always))
 
     async def probe(self) -> None:
         await self._http.reach()
@@ -172,13 +193,13 @@ async def open_sink(config: Config) -> AsyncIterator[Sink]:
     if config.webhook_url is not None:
         headers = HEADERS if config.compat else {"Content-Type": "application/json"}
         async with open_client(config, config.webhook_url, headers) as http:
-            teller = Compatible(http, config) if config.compat else Own(Hook(http), style)
-            yield Slack(teller, config.pace)
+            own = Own(Hook(http), style, _message_format(config))
+            yield Slack(Compatible(http, config) if config.compat else own, config.pace)
         return
     from sidekick.sinks._slack_bot import open_bot
 
     async with open_bot(config) as bot:
-        yield Slack(Own(bot, style), config.pace)
+        yield Slack(Own(bot, style, _message_format(config)), config.pace)
 
 
 def _always(config: Config) -> Message:

@@ -23,10 +23,7 @@ OUTPUT = Output(
         Key("icon", "icon", default=f"{_PICTURE}falcosidekick_color.png", written=True),
         Key("username", "username", default="Falcosidekick", written=True),
         Key("outputformat", "content", default="all"),
-        Key(
-            "messageformat",
-            missing="a message has its own headline",
-        ),
+        Key("messageformat", "message_format"),
         *http(one_by_one=True, headers=False),
     ),
     (
