@@ -35,6 +35,7 @@ docs: venv  ## regenerate what is generated: configuration reference, JSON schem
 	@$(BIN)/python -m sidekick.settings.reference
 	@$(BIN)/python -m tools.sink_pages
 	@$(BIN)/python -m sidekick.rule_table
+	@$(BIN)/python -m sidekick.compat.reference
 
 site:  ## the documentation as a site, in build/site
 	@tools/site

@@ -47,6 +47,11 @@ def comma_list(text: str) -> Any:
     return [item.strip() for item in text.split(",") if item.strip()]
 
 
+def distinct(text: str) -> Any:
+    """The items of a text separated by commas, each once."""
+    return list(dict.fromkeys(comma_list(text)))
+
+
 @dataclass(frozen=True, slots=True)
 class Key:
     """A key below its output ("webhookurl" of "slack"), or of the service itself.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sidekick.compat.key import Key, Output, as_truth, comma_list
+from sidekick.compat.key import Key, Output, as_truth, comma_list, distinct
 
 _SERVER = "/etc/certs/server"
 _DEPLOY = ("tlsserver.deploy",)
@@ -113,7 +113,14 @@ SERVICE = Output(
             convert=int,
             when=(*_DEPLOY, "tlsserver.notlspaths"),
         ),
-        Key("prometheus.extralabels", missing="metrics have no such labels"),
+        Key(
+            "prometheus.extralabels",
+            "metrics.labels",
+            "labels",
+            convert=distinct,
+            note="The fields of `customfields` and `templatedfields` are labels in any case.",
+            differs="At most 32 labels and `metrics.series` series.",
+        ),
     ),
 )
 """These have no sink; ``to`` is a setting of the whole configuration."""

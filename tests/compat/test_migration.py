@@ -67,6 +67,7 @@ EVERYTHING: dict[str, str] = {
     "elasticsearch.batching.batchsize": "9000",
     "elasticsearch.batching.flushinterval": "250ms",
     "elasticsearch.customheaders": '{"X-A": "1,2"}',
+    "prometheus.extralabels": "proc.name,user.name,proc.name",
     "loki.hostport": "http://l:3100/",
     "loki.endpoint": "/push",
     "loki.user": "u",

@@ -42,7 +42,6 @@ CHECK_CERT = Key(
     default="true",
     convert=as_truth,
     unless="mutualtls",
-    note="Beside `mutualtls` the server's certificate is always checked, as there.",
 )
 MUTUAL_TLS = Key(
     "mutualtls",

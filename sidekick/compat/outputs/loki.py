@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sidekick.compat.key import Key, Output, comma_list
+from sidekick.compat.key import Key, Output, distinct
 from sidekick.compat.outputs._common import http
 
 OUTPUT = Output(
@@ -20,7 +20,7 @@ OUTPUT = Output(
             "extralabels",
             "label_fields",
             "labels",
-            convert=comma_list,
+            convert=distinct,
             note="Beside falcosidekick's own labels and the fields of `customfields` and "
             "`templatedfields`.",
             differs="A field has 10,000 values at most as a label, further ones are `other`.",
