@@ -27,11 +27,12 @@ _HELP = """Routes runtime security alerts: deduplicates, scores, routes and dura
     help=_HELP,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-@click.option("--debug", is_flag=True, envvar="SIDEKICK_DEBUG", help="Show tracebacks.")
+@click.option(
+    "--debug", is_flag=True, envvar="SIDEKICK_DEBUG", expose_value=False, help="Show tracebacks."
+)
 @click.version_option(package_name="sidekick", message="%(prog)s %(version)s")
 @click.pass_context
-def cli(context: click.Context, debug: bool) -> None:
-    context.obj = {"debug": debug}
+def cli(context: click.Context) -> None:
     if os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb":
         context.color = False
 

@@ -80,7 +80,6 @@ class Doorkeeper:
         self._tokens = [(_digest(_plain(t)), t.name, Networks(t.allow)) for t in tokens]
         self.open = not (self._allow or self._tokens)
         """Whether everybody may send."""
-        self.wants_token = bool(self._tokens)
 
     def client(self, peer: str, headers: Mapping[bytes, bytes]) -> Address | None:
         """Who really calls: the peer, or whom its trusted proxies name in X-Forwarded-For."""

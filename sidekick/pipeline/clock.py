@@ -32,10 +32,6 @@ class Clock:
         """The steady time at ``wall_ns``; nothing is remembered."""
         return self._at(wall_ns)[0]
 
-    def wall(self, steady_ns: int) -> int:
-        """When the wall clock will show it, if nobody touches the clock again."""
-        return steady_ns - self.skew_ns
-
     def _at(self, wall_ns: int) -> tuple[int, int]:
         if wall_ns >= self.latest_ns:
             return wall_ns, 0

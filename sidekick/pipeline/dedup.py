@@ -140,12 +140,6 @@ class Dedup:
             self.journal.gone(_number_key(each.number))
         return closed
 
-    def next_at(self) -> int | None:
-        """When ``due`` has something to do at the earliest, in steady ns; None: nothing is open."""
-        if self.closed:
-            return 0
-        return self._ends[0][0] if self._ends else None
-
     def text(self, key: Key) -> str:
         """The fingerprint of a key, remembered for the keys that come often."""
         text = self._fingerprints.get(key)

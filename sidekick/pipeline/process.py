@@ -128,11 +128,6 @@ class Process:
         digests = [self._digest(closed, now_ns, now_at) for closed in self.dedup.due(now_at)]
         return [self._rewritten(digest) for digest in digests]
 
-    def next_due_ns(self) -> int | None:
-        """When ``due`` has something to tell at the earliest (it may be past); None: not at all."""
-        at = self.dedup.next_at()
-        return None if at is None else max(0, self._clock.wall(at))
-
     def explain(self, alert: Alert, now_ns: int) -> Explanation:
         """What ``process`` would do at that time, and why; nothing is changed."""
         now_at = self._clock.peek(now_ns)

@@ -236,6 +236,8 @@ class Ingest:
             return await self._work.unpacked(exchange, limit)
         except Unpackable as error:
             _requests_refused["encoding"].inc()
+            if error.status == 400:
+                self._keep(exchange, exchange.body, InvalidAlert("", str(error)))
             exchange.answer(unpackable(error))
             return None
 
@@ -253,7 +255,10 @@ class Ingest:
         async with self._work.large if len(body) > SMALL_BODY else _nothing():
             while chunk := list(itertools.islice(items, _CHUNK)):
                 await self._take_chunk(exchange, chunk, tally)
-                if tally.error is not None or chunk[-1][0] >= _MOST:
+                if tally.error is not None:
+                    break
+                if chunk[-1][0] >= _MOST and next(items, None) is not None:
+                    tally.unread = True
                     break
         exchange.answer(tally.response())
 
@@ -285,6 +290,7 @@ class _Tally:
         self.accepted = 0
         self.rejected: list[dict[str, Any]] = []
         self.more = 0
+        self.unread = False
         self.error: BaseException | None = None
 
     def reject(self, index: int, invalid: InvalidAlert) -> None:
@@ -295,7 +301,8 @@ class _Tally:
             self.more += 1
 
     def response(self) -> Response:
-        """200 when all were taken, 207 when some were, 400 when none, 503 when there is no room."""
+        """200 when all were taken, 207 when some were, 400 when none, 413 when there were too many
+        of them to read, 503 when there is no room."""
         rejected = len(self.rejected) + self.more
         answer = {"accepted": self.accepted, "rejected": self.rejected}
         if self.more:
@@ -306,6 +313,10 @@ class _Tally:
             _shed.inc()
             status, headers = 503, [RETRY]
             answer["error"] = str(self.error)
+        elif self.unread:
+            read = self.accepted + rejected
+            status = 413
+            answer["error"] = f"only the first {read} alerts were read: send fewer in a body"
         elif rejected:
             status = 207 if self.accepted else 400
         return response(status, msgspec.json.encode(answer), JSON, headers)

@@ -138,6 +138,28 @@ async def test_ten_thousand_alerts_in_one_body_are_taken_in_order() -> None:
     assert hub.intake.rules == [f"R{number}" for number in range(10_000)]
 
 
+async def test_more_alerts_than_are_read_of_a_body_are_told(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("sidekick.web.ingest._MOST", 100)
+    monkeypatch.setattr("sidekick.web.ingest._CHUNK", 40)
+    async with listening() as hub:
+        for count, status in ((120, 200), (121, 413)):
+            body = b"\n".join([alert(f"R{n}") for n in range(count)])
+            answer = await hub.post(body, "/v1/alerts")
+            assert answer[0] == status
+            assert json.loads(answer[1])["accepted"] == 120
+        assert b"only the first 120 alerts were read" in answer[1]
+
+
+async def test_a_body_that_is_not_packed_as_it_says_goes_into_the_quarantine() -> None:
+    async with listening() as hub:
+        status, told = await hub.post(b"no gzip", "/", {"Content-Encoding": "gzip"})
+        assert (status, b"not gzip" in told) == (400, True)
+        assert (await hub.post(b"x", "/", {"Content-Encoding": "br"}))[0] == 415
+    assert [body for _, body, _ in hub.intake.quarantined] == [b"no gzip"]
+
+
 async def test_only_a_post_takes_many() -> None:
     async with listening() as hub:
         assert (await hub.get("/v1/alerts"))[0] == 405
