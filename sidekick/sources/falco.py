@@ -41,6 +41,7 @@ _first = json.JSONDecoder(parse_int=str, parse_float=str).raw_decode
 _PRIORITIES = {p.label: p for p in Priority}
 _NO_TIME = "0001-01-01T00:00:00"
 _ESCAPED_LETTER = re.compile(rb"\\u00[4-7]")
+_TEXT = re.compile(rb"\s*(\d{4}-\d\d-\d\dT)?\d\d:\d\d:\d\d\.\d+\S*: [A-Z][a-z]+ ")
 _SHOWN_BYTES = 4096  # of what is no alert
 _BLANK = " \t\r\n"
 _LINES = ("ndjson", "jsonl", "json-lines", "jsonlines", "json-seq")
@@ -104,8 +105,18 @@ def _strict(body: bytes | bytearray) -> Alert | None:
     )
 
 
+def _members(body: bytes | bytearray) -> dict[str, Any]:
+    try:
+        return _lenient.members(body)
+    except InvalidAlert:
+        if _TEXT.match(body):
+            reason = "this is Falco's text output: set json_output: true in falco.yaml"
+            raise InvalidAlert("", reason) from None
+        raise
+
+
 def _tolerant(body: bytes | bytearray) -> Alert:
-    found = _lenient.members(body)
+    found = _members(body)
     rule = found.get("rule", "")
     if not rule:
         raise InvalidAlert("rule", "wanted the name of a rule, found none")

@@ -178,6 +178,13 @@ REFUSED: list[tuple[str, bytes, str, str]] = [
     ("null", b"null", "", "found null"),
     ("true", b"true", "", "found a boolean"),
     ("no JSON", b"\x00\x01 not json", "", "not JSON"),
+    ("Falco's text", b"16:31:56.746609046: Error A file below /etc", "", "set json_output: true"),
+    (
+        "Falco's text, ISO 8601",
+        b"2026-01-02T16:31:56.746609046+0000: Warning A file (user=root)\n",
+        "",
+        "set json_output: true",
+    ),
     ("a cut body", with_()[:-9], "", "not JSON"),
     ("a byte order mark", b"\xef\xbb\xbf" + with_(), "", "not JSON"),
     ("a raw line break in a text", alert_text('"output":"a\nb"'), "", "not JSON"),
