@@ -100,19 +100,35 @@ static __always_inline void append_cwd(struct scratch *scratch, struct text *tex
 		    walk_path((u64)BPF_CORE_READ(fs, pwd.dentry), (u64)BPF_CORE_READ(fs, pwd.mnt)));
 }
 
-/* Does a mount show only a part of its file system? */
-static __always_inline bool shows_part(u64 vfsmount)
+/* Is a mount that of the root, by itself or over the one that the kernel began with? */
+static __always_inline bool is_root(struct mount *mount, const bool fast)
 {
-	struct vfsmount *mount = (void *)vfsmount;
+	struct mount *below = GET(fast, mount, mnt_parent);
 
-	return BPF_CORE_READ(mount, mnt_root) != BPF_CORE_READ(mount, mnt_sb, s_root);
+	return below == mount ||
+	       (GET(fast, below, mnt_parent) == below &&
+		GET(fast, mount, mnt_mountpoint) == GET(fast, below, mnt.mnt_root));
 }
 
-/* The path within the file system, if the mount shows only a part of it: what a bind mount hides. */
+/*
+ * Does a mount show files in another place than their own? One that shows only a part of a file
+ * system does, and one of the root's file system anywhere else.
+ */
+static __always_inline bool is_elsewhere(struct vfsmount *mount, const bool fast)
+{
+	struct super_block *super = GET(fast, mount, mnt_sb);
+
+	if (GET(fast, mount, mnt_root) != GET(fast, super, s_root))
+		return true;
+	return GET(fast, super, s_dev) == root_device &&
+	       !is_root(AS(fast, mount, mount_of((u64)mount)), fast);
+}
+
+/* The path within the file system, if the mount hides it. */
 static __always_inline void append_origin(struct scratch *scratch, struct text *text,
 					  struct file *file)
 {
-	if (shows_part((u64)BPF_CORE_READ(file, f_path.mnt)))
+	if (is_elsewhere(BPF_CORE_READ(file, f_path.mnt), false))
 		append_path(scratch, text,
 			    walk_path((u64)BPF_CORE_READ(file, f_path.dentry), 0));
 }

@@ -429,7 +429,6 @@ static __always_inline u32 filter_file_path(u32 index, u64 address, u32 asked,
 	struct filter *filter = filter_at(index);
 	struct scratch *scratch = this_scratch();
 	struct dentry *dentry, *first;
-	struct super_block *super;
 	struct vfsmount *mount;
 	u32 alive;
 
@@ -439,10 +438,9 @@ static __always_inline u32 filter_file_path(u32 index, u64 address, u32 asked,
 	scratch->flags = 0;
 	dentry = GET(fast, file, f_path.dentry);
 	mount = GET(fast, file, f_path.mnt);
-	super = GET(fast, mount, mnt_sb);
 	if (asked & filter->asks_name)
 		alive |= filter_name(filter, dentry, fast);
-	if (GET(fast, mount, mnt_root) != GET(fast, super, s_root))
+	if (is_elsewhere(mount, fast))
 		alive |= filter_walked(scratch, filter, walk_path(address_of(dentry), 0));
 	first = first_component(dentry, (u64)mount, fast);
 	if (first && !filter->walks_always && !filter_top(filter, first, fast))

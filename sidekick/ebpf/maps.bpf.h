@@ -103,6 +103,7 @@ volatile const u32 args_bytes = 4096;
 volatile const u32 env_bytes = 4096;
 volatile const u32 wake_ns = 5000000;
 volatile const u8 always_cwd = 0;
+volatile const u32 root_device = 0; /* of the machine's root directory; 0: none */
 
 /*
  * Which calls are wanted, by ABI (1: 32 bits) and number: an index of the table below, or 0. User

@@ -68,6 +68,9 @@ class ProbeConfig:
     env_bytes: int = 4095
     cwd: bool = False
     """Tell the working directory with every call, not only where a relative path needs it."""
+    root_device: int = 0
+    """``st_dev`` of the machine's root: a file of it that is mounted elsewhere is told with its own
+    place too (``origin``)."""
 
 
 def object_path(machine: str = "") -> Path:
@@ -120,6 +123,7 @@ def _prepare(loaded: Object, btf: Btf, config: ProbeConfig) -> None:
         "args_bytes": config.args_bytes,
         "env_bytes": config.env_bytes,
         "always_cwd": config.cwd,
+        "root_device": os.major(config.root_device) << 20 | os.minor(config.root_device),
     }
     for name, value in values.items():
         struct.pack_into(f"<{constants[name].code}", memory, constants[name].offset, value)

@@ -102,6 +102,10 @@ class File(Protocol):
     def ino(self) -> int: ...
     @property
     def path(self) -> bytes: ...
+    @property
+    def origin(self) -> bytes:
+        """The path within its file system, if a mount shows it elsewhere."""
+        ...
 
 
 class Socket(Protocol):

@@ -147,6 +147,7 @@ class Sensor:
             calls_bytes=_power_of_two(config.buffer),
             processes_bytes=_power_of_two(config.process_buffer),
             snaplen=config.snaplen,
+            root_device=_root_device(config.containers.host),
         )
 
     def _knowledge(self, executor: ThreadPoolExecutor) -> Knowledge:
@@ -167,6 +168,7 @@ class Sensor:
             boot_ns=_boot_ns(),
             hostname=self._engine.config.hostname,
             names=self._names,
+            root_device=_root_device(host),
         )
 
     # -- the loop ----------------------------------------------------------------------------
@@ -273,6 +275,14 @@ class Sensor:
 
 def _power_of_two(size: int) -> int:
     return 1 << (size - 1).bit_length()
+
+
+def _root_device(root: Path) -> int:
+    """The device that the machine's root directory is on; 0 if it cannot be seen."""
+    try:
+        return root.stat().st_dev
+    except OSError:
+        return 0
 
 
 def _boot_ns() -> int:

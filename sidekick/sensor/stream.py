@@ -8,7 +8,7 @@ from typing import Any, Protocol
 from sidekick.model import Alert
 from sidekick.sensor import procfs
 from sidekick.sensor.fields import EventFields
-from sidekick.sensor.fields.descriptor import given_path
+from sidekick.sensor.fields.descriptor import other_paths
 from sidekick.sensor.fields.extract import Knowledge
 from sidekick.sensor.fields.paths import argument_path
 from sidekick.sensor.process import Process
@@ -31,9 +31,10 @@ class Engine(Protocol):
 class Stream:
     """Takes records in the order of their times. ``events`` counts those that were matched.
 
-    A file has two names: the path that the call was given, which most rules are written for, and
-    the one that its links led to, which nobody can choose. A rule that matches under either one
-    gives an alert, once. ``every``: the rules give all alerts of an event, not that of the first.
+    A file has several names: the path that the call was given, which most rules are written for,
+    the one that its links led to, which nobody can choose, and the one that a mount hides. A rule
+    that matches under any of them gives an alert, once. ``every``: the rules give all alerts of an
+    event, not that of the first.
 
     ``on_cgroup`` is told of each new cgroup whether it is a container's.
     """
@@ -94,14 +95,16 @@ class Stream:
     def _match(self, record: Record, process: Process) -> Sequence[Alert]:
         self.events += 1
         event = EventFields(record, process, self._knowledge, self.events)
-        given, alone = given_path(event)
+        others, alone = other_paths(event)
         found = () if alone else self.engine.alerts(SYSCALL, record.type, event, event.time_ns)
-        if given is None or (found and not self.every):
-            return found
-        event = EventFields(record, process, self._knowledge, self.events, as_given=True)
-        more = self.engine.alerts(SYSCALL, record.type, event, event.time_ns)
-        known = {alert.rule for alert in found}
-        return [*found, *(alert for alert in more if alert.rule not in known)]
+        for path in others:
+            if found and not self.every:
+                break
+            event = EventFields(record, process, self._knowledge, self.events, path=path)
+            more = self.engine.alerts(SYSCALL, record.type, event, event.time_ns)
+            known = {alert.rule for alert in found}
+            found = [*found, *(alert for alert in more if alert.rule not in known)]
+        return found
 
     def _moved(self, record: Record, process: Process) -> None:
         """Its working directory is another one: the kernel tells it after the call."""

@@ -204,7 +204,7 @@ def test_a_bind_mount_does_not_hide_where_a_file_is(watcher: Watcher, tmp_path: 
 
     assert record.file is not None
     assert record.file.path == bytes(shown / "file")
-    assert record.file.origin.endswith(bytes(hidden / "file")[-20:])  # type: ignore[attr-defined]
+    assert record.file.origin.endswith(bytes(hidden / "file")[-20:])
 
 
 def test_a_chroot_does_not_shorten_a_path(watcher: Watcher, tmp_path: Path) -> None:

@@ -41,6 +41,7 @@ class File:
     flags: int = 0
     dev: int = 0x802
     ino: int = 47
+    origin: bytes = b""
 
 
 @dataclass(frozen=True)

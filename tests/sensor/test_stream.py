@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -9,7 +10,7 @@ from sidekick.model import Alert
 from sidekick.sensor.record import Flag, Kind
 from sidekick.sensor.stream import Stream
 from tests.sensor.alerts import alerts
-from tests.sensor.fields.events import CONTAINER, knowledge
+from tests.sensor.fields.events import CGROUP, CONTAINER, knowledge
 from tests.sensor.records import (
     File,
     Header,
@@ -161,6 +162,30 @@ def test_a_file_is_known_by_the_name_it_was_given_and_by_its_own(
     assert engine.asked == asked
     assert [alert.rule for alert in found] == matched
     assert stream.events == 1
+
+
+HIDDEN = File(b"/mnt/x", dev=0x802, origin=b"/etc/x")
+
+
+@pytest.mark.parametrize(
+    ("file", "cgroup", "asked"),
+    [
+        (HIDDEN, 1, ["/mnt/x", "/etc/x"]),
+        (HIDDEN, CGROUP, ["/mnt/x"]),
+        (replace(HIDDEN, dev=0x803), 1, ["/mnt/x"]),
+        (replace(HIDDEN, path=b"/etc/x"), 1, ["/etc/x", "/mnt/x"]),
+    ],
+    ids=["hidden", "in a container", "on another disk", "in its own place"],
+)
+def test_what_was_mounted_elsewhere_is_known_by_its_own_place_too(
+    file: File, cgroup: int, asked: list[str]
+) -> None:
+    engine = Names()
+    known = knowledge()
+    known.root_device = 0x802
+    record = call_record(file=file, arguments={"name": b"/mnt/x", "dirfd": -100}, cgroup_id=cgroup)
+    Stream(engine, known).take([record])
+    assert engine.asked == asked
 
 
 def test_a_rule_that_matches_both_names_gives_one_alert() -> None:

@@ -60,7 +60,7 @@ def _describe(event: Event) -> Descriptor:
         made = connection(type_, record.socket, event.result, record.address)
         return Descriptor(made.kind, made.name, made, True)
     if record.file is not None:
-        path = _asked_path(event) if event.as_given else text_of(record.file.path)
+        path = text_of(record.file.path) if event.path is None else event.path
         return Descriptor(kind_of(record.file), path or None, None, True)
     if type_ in _OPENS:
         return Descriptor(FAILED_OPENS.get(type_), _asked_path(event))
@@ -69,19 +69,35 @@ def _describe(event: Event) -> Descriptor:
     return _NONE
 
 
-def given_path(event: Event) -> tuple[str | None, bool]:
-    """The path that an open was given if it led elsewhere, and whether it alone counts.
+def other_paths(event: Event) -> tuple[tuple[str, ...], bool]:
+    """The paths of what was opened beside the one that it led to, and whether they alone count.
 
-    It does where it tells more: ``/proc/self/environ`` is ``/proc/4711/environ`` behind the link.
+    They are the one that the call was given, and the one that a mount hides. The given one alone
+    counts where it tells more: ``/proc/self/environ`` is ``/proc/4711/environ`` behind the link.
     Only for the process itself: ``/proc/self/root/proc/1/environ`` is another one's.
     """
     record = event.record
     if record.type not in _OPENS or record.file is None:
-        return None, False
+        return (), False
     led, given = text_of(record.file.path), _asked_path(event)
-    if given is None or given == led:
-        return None, False
-    return given, given.startswith(_OWN_FOLDERS) and led.startswith(_own_folders(record.header))
+    if given and given.startswith(_OWN_FOLDERS) and led.startswith(_own_folders(record.header)):
+        return (given,), True
+    others = (given, _hidden_path(event))
+    return tuple(dict.fromkeys(path for path in others if path and path != led)), False
+
+
+def _hidden_path(event: Event) -> str | None:
+    """Where the machine itself has a file that a process of its own mounted elsewhere.
+
+    What a runtime mounts into containers is no disguise: the agents of each node are made so.
+    """
+    known, record = event.knowledge, event.record
+    assert record.file is not None
+    if not record.file.origin or record.file.dev != known.root_device:
+        return None
+    if known.containers.of(record.header.cgroup_id).id:
+        return None
+    return text_of(record.file.origin)
 
 
 def _own_folders(header: Header) -> tuple[str, ...]:

@@ -28,13 +28,15 @@ class Names(Protocol):
 
 @dataclass(slots=True)
 class Knowledge:
-    """What the sensor has gathered. ``boot_ns`` is when the machine started, since the epoch."""
+    """What the sensor has gathered. ``boot_ns`` is when the machine started, since the epoch;
+    ``root_device`` is that of the machine's root directory, 0 if nobody knows it."""
 
     processes: Processes
     users: Users
     containers: Containers
     boot_ns: int = 0
     hostname: str = ""
+    root_device: int = 0
     tuples: Tuples = field(default_factory=Tuples)
     names: Names | None = None
 
@@ -42,7 +44,7 @@ class Knowledge:
 class Event(dict[str, Any]):
     """One event. Its values are kept as they are asked for; ``known`` holds what is none."""
 
-    __slots__ = ("_descriptor", "as_given", "knowledge", "number", "process", "record")
+    __slots__ = ("_descriptor", "knowledge", "number", "path", "process", "record")
 
     def __init__(
         self,
@@ -51,15 +53,14 @@ class Event(dict[str, Any]):
         knowledge: Knowledge,
         number: int = 0,
         *,
-        as_given: bool = False,
+        path: str | None = None,
     ) -> None:
-        """``as_given``: the path of what was opened is the one that the call was given, not the one
-        that it led to."""
+        """``path`` is that of what was opened, in place of the one that it led to."""
         self.record = record
         self.process = process
         self.knowledge = knowledge
         self.number = number
-        self.as_given = as_given
+        self.path = path
         self._descriptor: Any = None
 
     @property

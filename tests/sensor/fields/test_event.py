@@ -134,6 +134,8 @@ def test_how_a_file_was_opened(record: Record, read: bool, write: bool, execute:
             "S_IXOTH|S_IROTH|S_IXGRP|S_IRGRP|S_IXUSR|S_IWUSR|S_IRUSR|S_ISUID",
         ),
         (call_record("chmod", 0, arguments={"filename": b"x"}), "filename", "/root/x"),
+        (call_record("chmod", 0, arguments={"filename": b"/a/../etc//x"}), "filename", "/etc/x"),
+        (call_record("chmod", 0, arguments={"filename": b"/etc/"}), "filename", "/etc/"),
         (call_record("setuid", 0, arguments={"uid": 0}), "uid", "root"),
         (call_record("symlink", 0, arguments={"target": b"/etc"}), "target", "/etc"),
         (call_record("symlinkat", 0, arguments={"target": b"../x"}), "target", "../x"),
