@@ -281,7 +281,7 @@ class Probe:
         return self._epoll.fileno()
 
     def drain(self, limit: int = 10_000) -> list[bytes]:
-        """The records of both rings by time; empty only if there are none. Never waits.
+        """The records of both rings by time; empty only if none is complete. Never waits.
 
         A process' record never comes before an older call's: its exit would take away what the
         rules ask of it.
@@ -292,8 +292,8 @@ class Probe:
     def _drain(self, limit: int) -> list[bytes]:
         until = time.clock_gettime_ns(time.CLOCK_BOOTTIME)
         calls = self._calls.read(limit)
-        if len(calls) == limit:
-            until = _time(calls[-1])
+        if len(calls) == limit or self._calls.blocked:
+            until = _time(calls[-1]) if calls else 0
         if len(self._held) < _HELD:
             self._held += self._processes.read(_HELD)
         if not self._held:

@@ -24,6 +24,9 @@ _HEADER = 8
 class Ring(Protocol):
     """Something that gives whole records."""
 
+    blocked: bool
+    """The last read ended at a record that is still being written: older ones may follow it."""
+
     def read(self, limit: int) -> list[bytes]:
         """The oldest records, at most ``limit``; none if there are none. Never waits."""
         ...
@@ -45,6 +48,7 @@ class MappedRing:
     def __init__(self, fd: int, size: int) -> None:
         page = mmap.PAGESIZE
         self._mask = size - 1
+        self.blocked = False
         self._own = mmap.mmap(fd, page)
         self._theirs = mmap.mmap(fd, page + 2 * size, prot=mmap.PROT_READ, offset=page)
         self._consumer = memoryview(self._own).cast("Q")
@@ -57,10 +61,12 @@ class MappedRing:
         records: list[bytes] = []
         words, data, mask = self._words, self._data, self._mask
         at, end = self._consumer[0], self._producer[0]
+        self.blocked = False
         while at < end and len(records) < limit:
             offset = at & mask
             length = words[offset >> 2]
             if length & _BUSY:
+                self.blocked = True
                 break
             size = length & ~_DISCARDED
             if size == length:
@@ -79,6 +85,8 @@ class MappedRing:
 
 class CallbackRing:
     """Reads the ring through libbpf, which has the memory barriers that other processors need."""
+
+    blocked = False  # which libbpf does not say
 
     def __init__(self, fd: int) -> None:
         self._records: list[bytes] = []
