@@ -19,7 +19,7 @@ from sidekick.model import Envelope
 from sidekick.section import Secret
 from sidekick.sinks import LaneConfig, Sink
 from sidekick.sinks import _render as render
-from sidekick.sinks._falcosidekick import Compat
+from sidekick.sinks._falcosidekick import HEADERS, Compat
 from sidekick.sinks._falcosidekick import loki as compatible
 from sidekick.sinks._falcosidekick.payload import payload
 from sidekick.sinks._http import HttpClient, HttpConfig, Url, compress, open_client
@@ -164,6 +164,8 @@ class Loki:
 async def open_sink(config: Config) -> AsyncIterator[Sink]:
     """Keep connections to Loki open."""
     headers = {"Content-Type": "application/json"}
+    if config.compat:
+        headers["User-Agent"] = HEADERS["User-Agent"]
     if config.gzip:
         headers["Content-Encoding"] = "gzip"
     if tenant := config.tenant.get_secret_value():

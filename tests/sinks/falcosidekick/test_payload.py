@@ -67,3 +67,13 @@ def test_a_character_that_is_cut_in_two_is_told_as_unknown() -> None:
 
 def test_long_texts_of_a_short_alert_stay() -> None:
     assert payload(sent(output_fields={"a": "x" * 2000}).body).fields == {"a": "x" * 2000}
+
+
+def test_sinks_that_tell_of_the_same_alert_share_its_payload() -> None:
+    assert payload(sent().body) is payload(sent().body)
+
+
+def test_a_payload_with_other_names_is_nobody_elses() -> None:
+    one = sent(output_fields={"proc.name": "a"})
+    flat = payload(one.body, lambda name: name.replace(".", "_"))
+    assert (list(flat.fields), list(payload(one.body).fields)) == (["proc_name"], ["proc.name"])

@@ -85,6 +85,7 @@ async def test_loki_gets_the_labels_that_falcosidekick_makes() -> None:
         opened("loki", url=stand.url, labels={}, line="text", label_fields=["proc.name"]) as sink,
     ):
         await sink.send([sent(output="said")])
+    assert stand.got[0].headers["User-Agent"] == "Falcosidekick"
     assert json.loads(stand.got[0].body) == {
         "streams": [
             {
