@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from typing import Any
 
-from sidekick.compat.strangers import sections, variables
+from sidekick.compat.strangers import sections, unread, variables
 from sidekick.compat.translate import translate
 from sidekick.compat.translation import Translation
 
-__all__ = ["Translation", "recognise", "switched_on", "translate"]
+__all__ = ["Translation", "recognise", "switched_on", "translate", "unread"]
 
 
 def recognise(value: Mapping[str, Any], own: Collection[str] = ()) -> bool:

@@ -10,10 +10,10 @@ from typing import Any, Literal
 Path = tuple[str | int, ...]
 """Where a value stands in a configuration."""
 
-Kind = Literal["text", "map", "fields", "tags", "labels", "threshold", "identity"]
+Kind = Literal["text", "map", "fields", "tags", "labels", "threshold", "identity", "addresses"]
 """``map``: names of the user's; ``fields`` and ``tags``: added to alerts; ``labels``: a list of
 fields, to which those that are added count; ``threshold``: a least priority, which becomes a route;
-``identity``: whether we show a certificate."""
+``identity``: whether we show a certificate; ``addresses``: with a name and password in them."""
 
 _TRUE = frozenset({"1", "t", "true", "y", "yes", "on"})
 _FALSE = frozenset({"0", "f", "false", "n", "no", "off"})
@@ -63,6 +63,7 @@ class Key:
     ``missing`` what happens without one. ``differs`` is what is otherwise here, ``note`` what else
     is to be known. ``convert`` gives None for nothing to set, and raises ``ValueError`` for what
     our setting itself shall refuse. ``also`` are settings that are true when this one is.
+    ``alias`` is another variable for the key.
     """
 
     name: str
@@ -71,6 +72,7 @@ class Key:
     default: str = ""
     convert: Callable[[str], Any] = same
     written: bool = False
+    alias: str = ""
     also: tuple[str, ...] = ()
     secret: bool = False
     when: tuple[str, ...] = ()
@@ -95,6 +97,10 @@ class Output:
     keys: tuple[Key, ...]
     fixed: tuple[tuple[str, Any, str], ...] = ()
     note: str = ""
+
+    def keys_for(self, setting: str) -> tuple[Key, ...]:
+        """The keys that become that setting."""
+        return tuple(key for key in self.keys if key.to == setting)
 
     def full(self, name: str) -> str:
         """The whole name of one of its keys: "aws.s3.bucket"."""

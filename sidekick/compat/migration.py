@@ -132,6 +132,8 @@ def _file_name(path: Path) -> str:
 def _variable_name(setting: Setting) -> str:
     """falcosidekick's own variable of that key; that of a map with the name of the entry."""
     own = variable(setting.key)
+    if own.endswith("_HOSTPORT"):
+        own += "_PASSWORD"
     if setting.path[-2:-1] == ("headers",):
         own += "_" + re.sub(r"[^A-Z0-9]", "_", str(setting.path[-1]).upper())
     return own

@@ -89,6 +89,8 @@ def _ours(key: Key) -> str:
 
 def _differs(key: Key) -> str:
     texts = [key.note, key.differs]
+    if key.alias:
+        texts.append(f"The variable may be `{key.alias}` too.")
     texts += [f"{text[0].upper()}{text[1:]}." for text in (key.needless, key.missing) if text]
     if key.when:
         texts.append(f"Counts with {' and '.join(f'`{name}`' for name in key.when)} only.")

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any
 
 import msgspec
 
 from sidekick.compat.key import Path, as_truth, variable
+
+_NONE: Mapping[str, str] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,16 +26,23 @@ class Given:
 class Source:
     """Reads falcosidekick's keys ("aws.s3.bucket") from a file's value and the environment."""
 
-    def __init__(self, value: Mapping[str, Any], environ: Mapping[str, str]) -> None:
+    def __init__(
+        self,
+        value: Mapping[str, Any],
+        environ: Mapping[str, str],
+        aliases: Mapping[str, str] = _NONE,
+    ) -> None:
+        """``aliases`` are other variables of keys, which count after a key's own."""
         self._environ = environ
+        self._aliases = aliases
         self._leaves = {_dotted(path): (path, leaf) for path, leaf in _leaves(value)}
         self.warnings: list[str] = []
 
     def given(self, key: str) -> Given | None:
         """The value of a key; None when it is empty or missing."""
-        name = variable(key)
-        if text := self._environ.get(name):
-            return Given(text, name)
+        for name in (variable(key), self._aliases.get(key, "")):
+            if text := self._environ.get(name):
+                return Given(text, name)
         path, leaf = self._leaves.get(key, ((), None))
         text = _text(leaf)
         return Given(text, place=path) if text else None
@@ -63,6 +73,10 @@ class Source:
     def environment(self, name: str) -> str:
         """The text of any environment variable, "" when it is unset."""
         return self._environ.get(name, "")
+
+    def variables(self) -> Iterator[str]:
+        """Every environment variable that has a value."""
+        return (name for name, text in self._environ.items() if text)
 
     def keys(self) -> Iterator[str]:
         """Every key of the file that has a value, as it is looked up."""

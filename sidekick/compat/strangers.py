@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from typing import Any
 
 from sidekick.compat.absent import ABSENT
 from sidekick.compat.key import variable
@@ -26,9 +27,36 @@ def warn(source: Source, draft: Draft) -> None:
             )
         elif own:
             draft.warn(f"{', '.join(own)}: sidekick has no output {name} yet")
+    _misspelt(source, draft)
     for key in sorted(left):
         if not any(key.startswith(f"{name}.") for name in maps()):
             draft.warn(f"{key}: falcosidekick has no such key{_near(key)}; it is without effect")
+
+
+def _misspelt(source: Source, draft: Draft) -> None:
+    """Variables with a "_" too many or too few, as SLACK_WEBHOOK_URL."""
+    known = {variable(key) for key in (*known_keys(), *filter(None, ABSENT.values()))}
+    by_letters = {name.replace("_", ""): name for name in known}
+    for name in source.variables():
+        meant = by_letters.get(name.replace("_", ""))
+        if meant is not None and name not in known:
+            draft.warn(f"{name}: falcosidekick has no such variable; did you mean {meant}?")
+
+
+def unread(environ: Mapping[str, str], sinks: Any) -> list[str]:
+    """Sentences about variables that switch outputs on, where a file with our keys counts alone
+    and has no such sink among its ``sinks``."""
+    found = sinks.values() if isinstance(sinks, dict) else ()
+    types = {str(sink.get("type")) for sink in found if isinstance(sink, dict)}
+    warnings = []
+    for output in outputs():
+        names = [variable(output.full(name)) for name in output.switches]
+        if all(environ.get(name) for name in names) and output.sink not in types:
+            warnings.append(
+                f"{names[0]}: falcosidekick's variables are not read beside a file with sidekick's "
+                f"keys; add a sink of the type {output.sink}, or unset it"
+            )
+    return warnings
 
 
 def known_keys() -> frozenset[str]:

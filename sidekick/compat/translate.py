@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from sidekick.compat import additions, identity, strangers
+from sidekick.compat import additions, addresses, identity, strangers
 from sidekick.compat.key import Key, Output, Path
 from sidekick.compat.outputs import outputs
 from sidekick.compat.service import SERVICE
@@ -24,7 +24,7 @@ _PAYLOAD = "it sends what falcosidekick sends; without this line what docs/sinks
 
 def translate(value: Mapping[str, Any], environ: Mapping[str, str]) -> Translation:
     """Our configuration, from a file's value and the environment that goes over it."""
-    source = Source(value, environ)
+    source = Source(value, environ, aliases())
     draft = Draft(warnings=source.warnings)
     draft.set(Setting(("dedup", "enabled"), False, why=_REPEATS))
     draft.set(Setting(("score", "entity_window"), 0, why=_HISTORY))
@@ -37,6 +37,12 @@ def translate(value: Mapping[str, Any], environ: Mapping[str, str]) -> Translati
     _sinks(draft, reading.thresholds)
     strangers.warn(source, draft)
     return Translation(draft.settings, tuple(draft.warnings), draft.needless)
+
+
+def aliases() -> dict[str, str]:
+    """Other variables that stand for a key."""
+    tables = (SERVICE, *outputs())
+    return {t.full(key.name): key.alias for t in tables for key in t.keys if key.alias}
 
 
 def _sinks(draft: Draft, thresholds: Thresholds) -> None:
@@ -103,6 +109,9 @@ class _Reading:
             self.thresholds.add(output.sink, full, given)
         elif key.kind == "identity":
             identity.show(self._source, self._draft, full, given, below)
+        elif key.kind == "addresses":
+            named = all(not self._reason_against(output, one) for one in output.keys_for("user"))
+            addresses.take(self._draft, full, given, below, key, named)
         elif (value := converted(given.text, key)) is not None:
             path = (*below, *key.to.split("."))
             for setting in key.also if value is True else ():

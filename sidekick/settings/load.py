@@ -113,7 +113,10 @@ class _Load:
         self.files |= self.faults.expansion.files
         for path, reason in self.faults.expansion.faults:
             self.faults.add(path, reason)
-        return []
+        if not own:
+            return []
+        unread = compat.unread(self.environ, self.value.get("sinks"))
+        return [f"{self.faults.name}: {told}" for told in unread]
 
     def _is_falcosidekicks(self) -> bool:
         if not self.value:

@@ -273,6 +273,9 @@ def test_the_listener_serves_tls_where_falcosidekick_would(tmp_path: Path) -> No
             {"AWS_SQS_URL": "x", "AWS_REGION": "r"},
             ["AWS_SQS_URL: sidekick has no"],
         ),
+        ("", {"SLACK_WEBHOOK_URL": "x"}, ["no such variable; did you mean SLACK_WEBHOOKURL?"]),
+        ("", {"TEAMS_WEBHOOK_URL": "x"}, ["no such variable; did you mean TEAMS_WEBHOOKURL?"]),
+        ("", {"SLACK_WEBHOOK_URL": "", "HOME": "/", "SYSLOG_PORT_514_TCP": "x"}, []),
         ("customtags: '%NOBODY,a'", {}, ["the environment variable NOBODY is not set; left out"]),
     ],
 )
@@ -283,6 +286,49 @@ def test_what_is_not_taken_over_is_told(
     assert len(warnings) == len(sentences)
     for warning, sentence in zip(warnings, sentences, strict=True):
         assert sentence in warning
+
+
+@pytest.mark.parametrize(
+    ("text", "name", "wanted"),
+    [
+        (
+            "elasticsearch: {hostport: 'https://u:p%40ss@e:9200'}",
+            "elasticsearch",
+            (["https://e:9200"], "u", "p@ss"),
+        ),
+        (
+            "elasticsearch: {hostport: 'https://u:p@e', username: me, password: mine}",
+            "elasticsearch",
+            (["https://e"], "me", "mine"),
+        ),
+        (
+            "elasticsearch: {hostport: 'https://u:p@e', apikey: k}",
+            "elasticsearch",
+            (["https://e"], "", ""),
+        ),
+        ("loki: {hostport: 'http://u:p@l/'}", "loki", ("http://l", "u", "p")),
+        (
+            "alertmanager: {hostport: 'http://u:p@a,http://u:p@b'}",
+            "alertmanager",
+            (["http://a", "http://b"], "u", "p"),
+        ),
+    ],
+)
+def test_a_name_and_password_in_an_address_are_settings(
+    tmp_path: Path, text: str, name: str, wanted: tuple[Any, str, str]
+) -> None:
+    settings = loaded(tmp_path, text)
+    found: Any = settings.sinks[name]
+    address = found.url if name == "loki" else found.urls
+    assert (address, found.user, found.password.get_secret_value()) == wanted
+    assert settings.warnings == ()
+
+
+def test_the_misspelt_variable_that_falcosidekick_documents_counts(tmp_path: Path) -> None:
+    text = "kafka: {hostport: k, topic: t}\n"
+    assert loaded(tmp_path, text, KAFKA_TSL="true").sinks["kafka"].tls is not None  # type: ignore[attr-defined]
+    both = loaded(tmp_path, text, KAFKA_TSL="true", KAFKA_TLS="false")
+    assert both.sinks["kafka"].tls is None  # type: ignore[attr-defined]
 
 
 def test_templated_fields_stay_templates_of_go(tmp_path: Path) -> None:
@@ -326,3 +372,20 @@ def test_a_fault_in_a_variable_names_the_variable_and_not_its_text(tmp_path: Pat
     with pytest.raises(ConfigError, match="WEBHOOK_ADDRESS") as raised:
         loaded(tmp_path, WEBHOOK, WEBHOOK_ADDRESS="secret-nonsense")
     assert "secret-nonsense" not in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "environ", "told"),
+    [
+        ("sinks: {a: {type: stdout}}", {"SLACK_WEBHOOKURL": "https://h/x"}, ["SLACK_WEBHOOKURL"]),
+        ("sinks: {a: {type: slack, webhook_url: '${SLACK_WEBHOOKURL}'}}", {}, []),
+        ("sinks: {a: {type: stdout}}", {"SLACK_WEBHOOKURL": "", "LISTENPORT": "1"}, []),
+    ],
+)
+def test_variables_that_do_not_count_beside_a_file_of_ours_are_told(
+    tmp_path: Path, text: str, environ: dict[str, str], told: list[str]
+) -> None:
+    given = environ or {"SLACK_WEBHOOKURL": "https://h/x"}
+    warnings = loaded(tmp_path, text, **given).warnings
+    assert len(warnings) == len(told)
+    assert all(name in warning for name, warning in zip(told, warnings, strict=True))

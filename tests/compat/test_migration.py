@@ -45,6 +45,7 @@ EVERYTHING: dict[str, str] = {
     "slack.icon": ":x:",
     "slack.username": "me: you",
     "slack.outputformat": "text",
+    "slack.messageformat": "{{ .Rule }} ${x}",
     "slack.minimumpriority": "error",
     "slack.mutualtls": "true",
     "slack.maxconcurrentrequests": "3",
@@ -182,6 +183,17 @@ def test_a_key_with_what_it_needs(key: str) -> None:
     check_same(as_file(own), REGION)
     if compat.switched_on(as_variables(own)):
         check_same({}, as_variables(own) | REGION)
+
+
+@pytest.mark.parametrize(
+    "key", ["elasticsearch.hostport", "loki.hostport", "alertmanager.hostport"]
+)
+def test_a_password_in_an_address_is_no_part_of_the_text(key: str) -> None:
+    keys = {key: f"https://u:{SECRET}@h:1"}
+    check_same(as_file(keys), {})
+    check_same({}, as_variables(keys))
+    for value, environ in ((as_file(keys), {}), ({}, as_variables(keys))):
+        assert SECRET not in migrate(compat.translate(value, environ), "x", with_files=False).text
 
 
 def test_an_api_key_goes_over_a_password() -> None:

@@ -26,6 +26,7 @@ OUTPUT = Output(
         Key(
             "hostport",
             "urls",
+            "addresses",
             convert=comma_list,
             differs="Each gets all alerts; delivered is what one of them took.",
         ),

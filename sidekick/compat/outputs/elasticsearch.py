@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sidekick.compat.key import Key, Output, as_truth
+from sidekick.compat.key import Key, Output, as_truth, comma_list
 from sidekick.compat.outputs._common import http
 
 
@@ -22,7 +22,7 @@ OUTPUT = Output(
     "elasticsearch",
     ("hostport",),
     (
-        Key("hostport", "urls", convert=lambda url: [url]),
+        Key("hostport", "urls", "addresses", convert=comma_list),
         Key("index", "index", default="falco", written=True),
         Key(
             "type",

@@ -33,6 +33,7 @@ OUTPUT = Output(
             "tls",
             default="false",
             convert=_encrypted,
+            alias="KAFKA_TSL",
             note="Here `tlsclient.cacertfile`, `kafka.checkcert` and `kafka.mutualtls` count.",
         ),
         Key(

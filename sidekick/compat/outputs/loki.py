@@ -10,7 +10,7 @@ OUTPUT = Output(
     "loki",
     ("hostport",),
     (
-        Key("hostport", "url"),
+        Key("hostport", "url", "addresses"),
         Key("endpoint", "path", default="/loki/api/v1/push"),
         Key("user", "user"),
         Key("apikey", "password", secret=True),
