@@ -104,3 +104,22 @@ def test_it_is_installed_upgraded_and_removed(cluster: Kubernetes) -> None:
 def _names(cluster: Kubernetes) -> list[str]:
     _, found = cluster.call("GET", f"/apis/apps/v1/namespaces/{NAMESPACE}/statefulsets")
     return [item["metadata"]["name"] for item in found["items"]]
+
+
+def test_outputs_that_are_not_there_are_named_and_not_refused(cluster: Kubernetes) -> None:
+    config = {
+        "aws": {"sqs": {"url": "https://sqs.example/q"}, "s3": {"bucket": "b"}},
+        "slack": {"webhookurl": "https://hooks.slack.example/x"},
+        "smtp": {"hostport": "", "tls": True},
+        "teams": {"webhookurl": "https://teams.example/x"},
+    }
+    found = _notes(cluster, {"config": config})
+
+    assert "no destination for these outputs yet: aws.sqs, teams. " in found
+    assert "No destination is configured" not in found
+    assert "No destination is configured" in _notes(cluster, {})
+
+
+def _notes(cluster: Kubernetes, values: dict[str, Any]) -> str:
+    where = ("--kubeconfig", cluster.kubeconfig(), "--namespace", NAMESPACE)
+    return helm("install", "notes", CHART, "--dry-run=server", *where, values=values)

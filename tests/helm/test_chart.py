@@ -13,6 +13,7 @@ import yaml
 
 from sidekick import __version__, compat
 from sidekick.cli.sensor import command as sensor_command
+from sidekick.compat.absent import ABSENT
 from sidekick.model import Priority
 from sidekick.sensor import privileges
 from sidekick.settings import load
@@ -142,11 +143,9 @@ def test_the_keys_that_the_schema_knows_are_falcosidekicks() -> None:
     assert {"signl4", "splunk", "logstash", "webex", *FALCOSIDEKICK["config"]} <= keys
 
 
-def test_falcosidekicks_keys_become_sinks(tmp_path: Path) -> None:
-    objects = render(FALCOSIDEKICK)
-    file = tmp_path / "sidekick.yaml"
-    file.write_text(one(objects, "Secret", "falcosidekick-settings")["stringData"]["sidekick.yaml"])
-    settings = load(file, variables_of(FALCOSIDEKICK))
+def test_falcosidekicks_keys_become_sinks() -> None:
+    assert "--config" not in str(container_of(FALCOSIDEKICK)["args"])
+    settings = load(None, variables_of(FALCOSIDEKICK))
 
     assert set(settings.sinks) == {"slack", "elasticsearch", "alertmanager", "s3", "kafka"}
     assert settings.listen.port == 2801
@@ -235,6 +234,31 @@ def test_another_environment_needs_new_pods() -> None:
     assert found[0] != found[1]
 
 
+def test_paths_without_tls_have_a_port_of_their_own() -> None:
+    objects = render(TABLE["falcosidekick's tls by a secret"])
+    settings = load(None, one(objects, "Secret")["stringData"])
+
+    assert settings.listen.plain
+    assert (settings.listen.plain.port, settings.listen.plain.paths) == (2810, ("/ping",))
+    assert {"name": "http-notls", "containerPort": 2810, "protocol": "TCP"} in container(objects)[
+        "ports"
+    ]
+    ports = {port["name"]: port["port"] for port in one(objects, "Service")["spec"]["ports"]}
+    assert ports == {"http": 2801, "http-notls": 2810}
+
+
+def test_the_port_of_falcosidekicks_keys_is_the_containers() -> None:
+    (port,) = container(render({"config": {"listenport": 2999}}))["ports"]
+
+    assert port["containerPort"] == 2999
+
+
+def test_the_outputs_that_are_not_there_are_those_of_the_code() -> None:
+    text = (CHART / "files" / "absent-outputs.txt").read_text()
+
+    assert text.split() == sorted(filter(None, ABSENT.values()))
+
+
 # -- pods ------------------------------------------------------------------------------------------
 
 
@@ -245,10 +269,17 @@ def test_another_environment_needs_new_pods() -> None:
         ("tls", {"httpGet": {"path": "/readyz", "port": "http", "scheme": "HTTPS"}}),
         ("mutual tls", {"tcpSocket": {"port": "http"}}),
         (
+            "tls and a port without",
+            {"httpGet": {"path": "/readyz", "port": "http-notls", "scheme": "HTTP"}},
+        ),
+        (
             "falcosidekick's tls",
             {"httpGet": {"path": "/readyz", "port": "http", "scheme": "HTTPS"}},
         ),
-        ("falcosidekick's tls by a secret", {"tcpSocket": {"port": "http"}}),
+        (
+            "falcosidekick's tls by a secret",
+            {"httpGet": {"path": "/ping", "port": "http-notls", "scheme": "HTTP"}},
+        ),
     ],
 )
 def test_the_kubelet_can_look(values: str, probe: dict[str, Any]) -> None:

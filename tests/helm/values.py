@@ -61,7 +61,19 @@ FALCOSIDEKICK: dict[str, Any] = {
         "mutualtlsfilespath": "/etc/certs",
         "mutualtlsclient": {"certfile": "", "keyfile": "", "cacertfile": ""},
         "tlsclient": {"cacertfile": ""},
-        "tlsserver": {"deploy": False, "notlsport": 2810, "notlspaths": "/ping"},
+        "tlsserver": {
+            "deploy": False,
+            "mutualtls": False,
+            "existingSecret": "",
+            "servercrt": "",
+            "serverkey": "",
+            "cacrt": "",
+            "certfile": "/etc/certs/server/server.crt",
+            "keyfile": "/etc/certs/server/server.key",
+            "cacertfile": "/etc/certs/server/ca.crt",
+            "notlsport": 2810,
+            "notlspaths": "/ping",
+        },
         "slack": {"webhookurl": "https://hooks.slack.example/x", "minimumpriority": "warning"},
         "elasticsearch": {
             "hostport": "http://elasticsearch:9200",
@@ -93,6 +105,14 @@ FALCOSIDEKICK: dict[str, Any] = {
         "hosts": [{"host": "falcosidekick.local", "paths": [{"path": "/"}]}],
         "tls": [{"secretName": "ingress", "hosts": ["falcosidekick.local"]}],
     },
+    "httproute": {
+        "enabled": True,
+        "annotations": {"a": "b"},
+        "parentRefs": [{"name": "gateway"}],
+        "hostnames": ["falcosidekick.example"],
+    },
+    "nameOverride": "",
+    "securityContext": {"allowPrivilegeEscalation": False},
     "resources": {"limits": {"cpu": "100m", "memory": "128Mi"}},
     "nodeSelector": {"kubernetes.io/os": "linux"},
     "tolerations": [{"key": "soc", "operator": "Exists"}],
@@ -100,7 +120,15 @@ FALCOSIDEKICK: dict[str, Any] = {
     "extraVolumes": [{"name": "certs", "emptyDir": {}}],
     "extraVolumeMounts": [{"name": "certs", "mountPath": "/etc/certs"}],
     "testConnection": {"nodeSelector": {"kubernetes.io/os": "linux"}, "tolerations": []},
-    "webui": {"enabled": False, "redis": {"storageSize": "1Gi"}, "ttl": 0, "user": "admin:admin"},
+    "webui": {
+        "enabled": True,
+        "replicaCount": 2,
+        "ttl": 0,
+        "user": "admin:admin",
+        "disableauth": False,
+        "redis": {"enabled": True, "storageSize": "1Gi", "customConfig": []},
+        "externalRedis": {"enabled": False, "url": "", "port": 6379},
+    },
     "podSecurityPolicy": {"create": False},
     "defaultNetworkPolicy": {"enabled": True},
 }
@@ -129,6 +157,15 @@ TABLE: dict[str, dict[str, Any]] = {
     "mutual tls": {
         "settings": SETTINGS
         | {"listen": {"port": 2899, "tls": {"cert": "a", "key": "b", "client_ca": "c"}}}
+    },
+    "tls and a port without": {
+        "settings": SETTINGS
+        | {
+            "listen": {
+                "tls": {"cert": "a", "key": "b", "client_ca": "c"},
+                "plain": {"paths": ["/ping", "/readyz", "/metrics"]},
+            }
+        }
     },
     "falcosidekick's tls": {
         "config": {"tlsserver": {"deploy": True, "servercrt": "CERT", "serverkey": "KEY"}}

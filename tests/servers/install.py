@@ -174,7 +174,7 @@ def _resource_definitions(folder: Path) -> None:
     """Out of the Go modules of the projects that define them."""
     operator = f"github.com/prometheus-operator/prometheus-operator@v{places.PROMETHEUS_OPERATOR}"
     for module, under, names in (
-        (operator, "example/prometheus-operator-crd", ("servicemonitors", "prometheusrules")),
+        (operator, "example/prometheus-operator-crd", places.OPERATORS_RESOURCES),
         (f"sigs.k8s.io/gateway-api@v{places.GATEWAY_API}", "config/crd/standard", ("httproutes",)),
     ):
         told = _go(folder, "mod", "download", "-json", module)

@@ -20,6 +20,7 @@ HELM = "3.22.0"
 DEBIAN = "bookworm"
 COMPOSE = "2.40.3"
 PROMETHEUS_OPERATOR = "0.85.0"
+OPERATORS_RESOURCES = ("servicemonitors", "podmonitors", "prometheusrules")
 GATEWAY_API = "1.4.0"
 GO = "1.26.6"
 """The Go that is fetched where there is none; of those that are there, ``_GO_OLDEST`` will do."""
@@ -76,7 +77,8 @@ def compose() -> Path:
 
 def resource_definitions() -> Path:
     """The folder of the custom resources that the chart uses: a YAML file each."""
-    return cache_dir() / f"definitions-{PROMETHEUS_OPERATOR}-{GATEWAY_API}"
+    names = "-".join(OPERATORS_RESOURCES)
+    return cache_dir() / f"definitions-{PROMETHEUS_OPERATOR}-{GATEWAY_API}-{names}"
 
 
 def fetched_go() -> Path:

@@ -56,3 +56,18 @@ has it.
 {{- if and (kindIs "map" $value) (include "sidekick.variables" (dict "path" "X_" "value" $value)) }}{{ $key }} {{ end }}
 {{- end }}
 {{- end -}}
+
+{{/* The outputs that `config` switches on and sidekick has no sink for, of files/absent-outputs.txt. */}}
+{{- define "sidekick.absentOutputs" -}}
+{{- $found := list -}}
+{{- range $line := .Files.Lines "files/absent-outputs.txt" -}}
+{{- $value := $.Values.config -}}
+{{- range $step := splitList "." $line -}}
+{{- $value = ternary (get (ternary $value dict (kindIs "map" $value)) $step) "" (kindIs "map" $value) -}}
+{{- end -}}
+{{- if and $line $value -}}
+{{- $found = append $found ($line | splitList "." | initial | join ".") -}}
+{{- end -}}
+{{- end -}}
+{{- join ", " $found -}}
+{{- end -}}

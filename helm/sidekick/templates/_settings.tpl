@@ -1,7 +1,4 @@
-{{/*
-The configuration file as YAML, or "". Beside `config` it is one in falcosidekick's keys, which has
-sidekick read falcosidekick's environment variables.
-*/}}
+{{/* The configuration file as YAML, or "": sidekick reads what `config` makes from the environment. */}}
 {{- define "sidekick.settings" -}}
 {{- $settings := deepCopy .Values.settings -}}
 {{- $sources := dict -}}
@@ -12,9 +9,7 @@ sidekick read falcosidekick's environment variables.
 {{- end -}}
 {{- end -}}
 {{- if $sources }}{{ $_ := set $settings "sources" (merge $sources (default dict $settings.sources)) }}{{ end -}}
-{{- if $settings }}{{ toYaml $settings }}
-{{- else if or .Values.config.existingSecret (include "sidekick.hasOutputs" .) }}listenport: 2801
-{{- end -}}
+{{- if $settings }}{{ toYaml $settings }}{{ end -}}
 {{- end -}}
 
 {{- define "sidekick.kafkaSource" -}}
@@ -61,16 +56,32 @@ sidekick read falcosidekick's environment variables.
 {{- end -}}
 
 {{- define "sidekick.port" -}}
-{{- int (dig "listen" "port" 2801 .Values.settings) -}}
+{{- int (dig "listen" "port" (default 2801 .Values.config.listenport) .Values.settings) -}}
+{{- end -}}
+
+{{/* Some paths without TLS on a port of their own, beside TLS: {port, paths} as YAML, or "". */}}
+{{- define "sidekick.plain" -}}
+{{- $listen := default dict .Values.settings.listen -}}
+{{- with .Values.config.tlsserver -}}
+{{- if and .deploy .notlspaths }}{{ dict "port" (int .notlsport) "paths" (splitList "," .notlspaths) | toYaml }}
+{{- else if $listen.plain }}{{ dict "port" (int (default 2810 $listen.plain.port)) "paths" $listen.plain.paths | toYaml }}
+{{- end -}}
+{{- end -}}
 {{- end -}}
 
 {{/*
-How the kubelet looks at a path: (list CONTEXT PATH). With falcosidekick's TLS, /ping may be served
-elsewhere (notlspaths).
+How the kubelet looks at a path: (list CONTEXT PATH). It has no client certificate; where one is
+needed it takes what is served without TLS.
 */}}
 {{- define "sidekick.probe" -}}
 {{- $context := index . 0 -}}
-{{- if or (include "sidekick.mutualTls" $context) (and $context.Values.config.tlsserver.deploy (eq (index . 1) "/ping")) }}
+{{- $paths := (include "sidekick.plain" $context | fromYaml).paths | default list -}}
+{{- $mutual := include "sidekick.mutualTls" $context -}}
+{{- if has (index . 1) $paths }}
+httpGet: {path: {{ index . 1 }}, port: http-notls, scheme: HTTP}
+{{- else if and $mutual (has "/ping" $paths) }}
+httpGet: {path: /ping, port: http-notls, scheme: HTTP}
+{{- else if $mutual }}
 tcpSocket: {port: http}
 {{- else }}
 httpGet: {path: {{ index . 1 }}, port: http, scheme: {{ include "sidekick.scheme" $context | upper }}}
