@@ -205,8 +205,21 @@ sensor_events = Counter(
     "Events that rules were asked about.",
     registry=REGISTRY,
 )
+sensor_records = Counter(
+    "sidekick_sensor_records",
+    "What the kernel told the sensor, by type: system calls, and what happens to processes.",
+    ["type"],
+    registry=REGISTRY,
+)
 sensor_alerts = Counter(
-    "sidekick_sensor_alerts", "Alerts that the sensor made of them.", registry=REGISTRY
+    "sidekick_sensor_alerts",
+    "Alerts that rules gave for events, those included that stand together in one.",
+    registry=REGISTRY,
+)
+sensor_repeats = Counter(
+    "sidekick_sensor_repeats",
+    "Of them those that were only counted, because events repeated themselves (sensor.repeats).",
+    registry=REGISTRY,
 )
 sensor_drops = Counter(
     "sidekick_sensor_drops",

@@ -36,6 +36,12 @@ _LABELS = {p: p.name.capitalize() for p in Priority}
 _BY_NAME = {p.name.lower(): p for p in Priority} | {"info": Priority.INFORMATIONAL}
 
 
+COUNT = "evt.count"
+"""The output field of an alert that stands for several: how many. Falco's own are 1."""
+
+_MOST = 10**12
+
+
 class Alert(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     """What a source reports, already validated.
 
@@ -54,6 +60,12 @@ class Alert(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     output: str = ""
     hostname: str = ""
     tags: tuple[str, ...] = ()
+
+    @property
+    def count(self) -> int:
+        """How many it stands for: a sensor counts what repeats itself faster than anybody reads."""
+        found = self.fields.get(COUNT)
+        return found if type(found) is int and 0 < found <= _MOST else 1
 
 
 class Part(msgspec.Struct, frozen=True, gc=False):

@@ -13,7 +13,7 @@ from sidekick import metrics
 
 BOUNDED = {
     *("source", "status", "reason", "priority", "rule", "kind", "place", "lane", "outcome"),
-    *("namespace", "node"),
+    *("namespace", "node", "type"),
 }
 
 

@@ -157,7 +157,7 @@ def _unpaced(options: Any, scratch: Path) -> Row:
 
 
 def _flood_row(name: str, found: loads.Flood, falco: str, wanted: str) -> Row:
-    ours = f"{found.alerts:,} alerts + {found.repeats:,}, {found.lost:,} lost"
+    ours = f"{found.alerts:,} ({found.repeats:,} counted), {found.lost:,} lost"
     if found.missing > 0:
         ours += f", {found.missing:,} MISSING"
     ours += f"; {found.sensor_share:.0f} + {found.hub_share:.0f} %"

@@ -80,8 +80,8 @@ def idle(rules: Path, scratch: Path, seconds: float = 40) -> tuple[float, float,
 
 @dataclass(frozen=True, slots=True)
 class Flood:
-    """What became of matching opens: how many were made, in how many alerts they were told, how
-    many of these stand for repeats of theirs, how many were lost, and whether an alert said so."""
+    """What became of matching opens: how many were made, how many gave alerts, how many of those
+    were only counted, how many were lost, and whether an alert said so."""
 
     opens: int
     seconds: float
@@ -100,7 +100,7 @@ class Flood:
     @property
     def missing(self) -> int:
         """Opens that nothing accounts for; below zero: something else happened meanwhile."""
-        return self.opens - self.alerts - self.repeats - self.lost
+        return self.opens - self.alerts - self.lost
 
 
 def flood(

@@ -119,7 +119,7 @@ class Dedup:
                 hold(entry, alert, wall_ns, sighting.again)
             return "repeat"
         if silenced or not lanes:
-            return "repeat" if entry.count > 1 else sighting.kind
+            return "repeat" if sighting.earlier else sighting.kind
         tell(sighting, entry, now_at, band, digest_lanes, routes)
         return sighting.kind
 
@@ -169,15 +169,16 @@ class Dedup:
             self.closed.append(closed)
 
     def _look(self, entry: Entry, alert: Alert, now_at: int, wall_ns: int) -> Sighting:
-        entry.count += 1
+        earlier = entry.count
+        entry.count += alert.count
         entry.last_at = now_at
         entry.last_ns = wall_ns
-        sighting = Sighting("repeat", _OPEN, entry, entry.fingerprint)
+        sighting = Sighting("repeat", _OPEN, entry, entry.fingerprint, earlier=earlier)
         if came_before(entry, alert):
             sighting.again = True
         else:
             sighting.values = self._new_values(entry, alert)
-        judge(sighting, entry, now_at)
+        judge(sighting, entry, alert.count, now_at)
         return sighting
 
     def _open(self, key: Key, alert: Alert, now_at: int, wall_ns: int) -> Entry:

@@ -74,7 +74,8 @@ class Closed(msgspec.Struct, gc=False):
 class Sighting(msgspec.Struct, gc=False):
     """One alert as dedup sees it: ``kind`` as in ``Assessment``, with the reason.
 
-    ``again``: the very same alert came before. ``paced``: it is told because its time has come.
+    ``earlier`` is what its window had counted before. ``again``: the very same alert came before.
+    ``paced``: it is told because its time has come.
     ``values`` are the listed fields with values that were not told in this window.
     """
 
@@ -84,6 +85,7 @@ class Sighting(msgspec.Struct, gc=False):
     fingerprint: str
     again: bool = False
     paced: bool = False
+    earlier: int = 0
     values: tuple[tuple[str, str], ...] = ()
 
 
@@ -99,13 +101,13 @@ def came_before(entry: Entry, alert: Alert) -> bool:
     return False
 
 
-def judge(sighting: Sighting, entry: Entry, now_at: int) -> None:
-    """Is the repeat told all the same, and why?"""
+def judge(sighting: Sighting, entry: Entry, count: int, now_at: int) -> None:
+    """Is the repeat, which stands for ``count``, told all the same, and why?"""
     policy = entry.policy
     if entry.told_at < 0:
         sighting.kind = "first"
         sighting.why = "no window is open for this fingerprint"
-        if entry.count > 1:
+        if sighting.earlier:
             sighting.why = "nothing of this window was told yet"
     elif sighting.again:
         sighting.why = "the very same alert came before: it was sent again"
@@ -115,7 +117,7 @@ def judge(sighting: Sighting, entry: Entry, now_at: int) -> None:
     elif policy.every_ns and now_at - entry.told_at >= policy.wait_ns(entry.reminders):
         sighting.kind, sighting.paced = "reminder", True
         sighting.why = "the time for a reminder has come"
-    elif policy.count and entry.held + 1 >= policy.wait_count(entry.reminders):
+    elif policy.count and entry.held + count >= policy.wait_count(entry.reminders):
         sighting.kind, sighting.paced = "reminder", True
         sighting.why = "the number of repeats for a reminder is reached"
 
@@ -124,8 +126,8 @@ def hold(entry: Entry, alert: Alert, wall_ns: int, again: bool) -> None:
     """Count an alert that is not told."""
     if entry.held == 0:
         entry.held_since_ns = wall_ns
-    entry.held += 1
-    entry.again += again
+    entry.held += alert.count
+    entry.again += alert.count if again else 0
     entry.held_last_ns = wall_ns
     entry.sample = Sample(
         alert.rule,
@@ -166,7 +168,7 @@ def held_text(entry: Entry) -> str:
     if not entry.held:
         return ""
     times = f"between {_clock(entry.held_since_ns)} and {_clock(entry.held_last_ns)}"
-    if entry.held == 1:
+    if entry.held_since_ns == entry.held_last_ns:
         times = f"at {_clock(entry.held_last_ns)}"
     again = f", {entry.again} of them sent again to the letter" if entry.again else ""
     return f"{entry.held} more {times}{again}"

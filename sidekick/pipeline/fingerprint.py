@@ -73,6 +73,7 @@ class FingerprintConfig(Section):
     """Fields in which digits, long hexadecimal words and UUIDs count as the same."""
     volatile: tuple[str, ...] = (
         *("evt.num", "evt.rawtime*", "evt.time*", "evt.datetime*", "evt.latency*", "evt.reltime*"),
+        "evt.count",
         *("*.pid", "*.ppid", "*.vpid", "*.apid*", "*.tid", "*.vtid", "*.ptid", "*.pvpid"),
         *("*.pgid", "*.vpgid", "*.sid", "*.ts", "*.pid.ts", "*.ppid.ts", "*.duration*"),
         *("fd.cport", "fd.rport", "fd.num", "fd.ino", "fd.dev", "*.time", "*.timestamp"),

@@ -175,7 +175,7 @@ class Process:
         self, alert: Alert, sighting: Sighting, now_ns: int, now_at: int, *, learn: bool
     ) -> Outcome:
         entry = sighting.entry
-        count = 1 if entry is None else entry.count
+        count = alert.count if entry is None else entry.count
         try:
             if self._enrich.active:
                 alert = self._enrich.enrich(alert)

@@ -73,6 +73,7 @@ class Engine:
             rule.index: Reporter(rule, appender.append(rule), config.hostname, config.iso8601)
             for rule in self.rules
         }
+        self._by_name = {rule.name: self._reporters[rule.index] for rule in self.rules}
         self._matchers: dict[tuple[str, str], Match] = {}
         self._singles: dict[tuple[str, str, int], Match] = {}
         """Matchers of one rule each, for records that a matcher of all fails on."""
@@ -91,6 +92,13 @@ class Engine:
         known = {**self._known, **_of_event(source, type, time_ns)}
         seen = _Event(record, known)
         return [self._reporters[index].report(seen, time_ns) for index in found]
+
+    def again(self, alert: Alert, count: int, time_ns: int) -> Alert:
+        """An alert that stands for so many more like one of this engine's, the last at that time.
+
+        Its ``evt.count`` is that number.
+        """
+        return self._by_name[alert.rule].again(alert, count, time_ns)
 
     @property
     def graph(self) -> Graph:

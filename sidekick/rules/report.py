@@ -8,8 +8,9 @@ from typing import Any
 
 import msgspec
 
-from sidekick.model import Alert
+from sidekick.model import COUNT, Alert
 from sidekick.rules.append import Appended
+from sidekick.rules.line import message
 from sidekick.rules.ruleset import Rule
 from sidekick.rules.times import clock, iso8601, rfc3339
 
@@ -27,12 +28,25 @@ class Reporter:
         self._hostname = hostname
         self._stamp, self._time_key = (iso8601, "evt.time.iso8601") if iso else (clock, "evt.time")
 
+    def again(self, alert: Alert, count: int, time_ns: int) -> Alert:
+        """An alert that stands for so many more like one of this rule, the last at that time."""
+        fields_json = _json({**alert.fields, COUNT: count, self._time_key: time_ns})
+        text = f"{message(alert)} evt_count={count}"
+        return msgspec.structs.replace(
+            alert,
+            time=rfc3339(time_ns),
+            time_ns=time_ns,
+            fields=msgspec.json.decode(fields_json),
+            fields_json=fields_json,
+            output=f"{self._stamp(time_ns)}: {alert.priority.label} {text}",
+        )
+
     def report(self, event: Mapping[str, Any], time_ns: int) -> Alert:
         """The alert for an event: its record, with what every event has."""
         rule = self._rule
-        message, fields = self._output.format(event)
+        text, fields = self._output.format(event)
         fields[self._time_key] = time_ns
-        message = _printable(message)
+        text = _printable(text)
         fields_json = _json(fields)
         return Alert(
             rule=rule.name,
@@ -42,7 +56,7 @@ class Reporter:
             time_ns=time_ns,
             fields=msgspec.json.decode(fields_json),
             fields_json=fields_json,
-            output=f"{self._stamp(time_ns)}: {rule.priority.label} {message}",
+            output=f"{self._stamp(time_ns)}: {rule.priority.label} {text}",
             hostname=self._hostname,
             tags=rule.tags,
         )

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import struct
 from collections import namedtuple
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Hashable, Iterator, Mapping
 from typing import Any, NamedTuple, cast
 
 from sidekick.ebpf.btf import Field, Layout, part_format
@@ -16,7 +16,13 @@ from sidekick.sensor.record import File, Header, Kind, Socket
 
 AF_INET, AF_INET6 = 2, 10
 
-_TYPES = {Kind.EXEC: "execve", Kind.FORK: "clone", Kind.EXIT: "procexit"}
+_TYPES = {
+    Kind.EXEC: "execve",
+    Kind.FORK: "clone",
+    Kind.EXIT: "procexit",
+    Kind.RENAME: "rename of a thread",
+    Kind.CGROUP: "cgroup",
+}
 
 
 class _Part:
@@ -209,6 +215,11 @@ class Record:
         place = self._table.data if self._table else None
         return self[place] if place else None
 
+    @property
+    def identity(self) -> Hashable:
+        """What makes it the same as another one; of all but calls the whole record."""
+        return self._table.identity(self.bytes) if self._table else self.bytes
+
     def text(self, name: str) -> bytes | None:
         """What a parameter points to, a path or bytes; of a directory's descriptor its path."""
         place = self._table.texts.get(name) if self._table else None
@@ -224,16 +235,35 @@ class Record:
 
 
 Find = Callable[[Record], "int | bytes | None"]
+Identity = Callable[[bytes], Hashable]
+
+
+def _identity(layout: Layout, call: Call) -> Identity:
+    """Cuts out of a call's record what is not its time, its CPU, an address or no argument."""
+    places = {field.name: field.offset for field in layout.fields}
+    time, cpu, args = places["header.time_ns"], places["header.cpu"], places["args"]
+    dropped = [(time, 8), (cpu, 4)]
+    numbers = ("VALUE", "FD", "DIRECTORY")
+    kept = {n for n, item in enumerate(call.arguments) if item.reading[0] in numbers}
+    dropped += [(args + 8 * n, 8) for n in range(_ARGUMENTS) if n not in kept]
+    parts, at = "", 0
+    for offset, size in sorted(dropped):
+        if offset > at:
+            parts += f"data[{at}:{offset}], "
+        at = offset + size
+    found: Identity = eval(f"lambda data: ({parts}data[{at}:])")
+    return found
 
 
 class _Arguments:
     """How the parameters of a call are found; ``texts``, ``address`` and ``data`` name fields."""
 
-    def __init__(self, call: Call) -> None:
+    def __init__(self, call: Call, identity: Identity) -> None:
         self.call = call
         self.texts: dict[str, str] = {}
         self.address: str | None = None
         self.data: str | None = None
+        self.identity = identity
         self.finders: dict[str, Find] = {
             name: find for name, find in _DERIVED.items() if name in call.parameters
         }
@@ -267,6 +297,7 @@ def _text_finder(field: str) -> Find:
     return lambda record: cast(bytes, record[field])
 
 
+_ARGUMENTS = 6
 FLAG_STATE, FLAG_COMPAT, FLAG_IO_URING, FLAG_TRUNCATED = 1, 2, 4, 8
 FLAG_UNREADABLE, FLAG_FILE, FLAG_SOCKET = 16, 32, 64
 """``enum record_flag`` of event.h; a test compares them."""
@@ -350,7 +381,8 @@ class Decoder:
         }
         header = {field.name: field for field in layouts["header"].fields}
         self._kind = struct.Struct("<" + "x" * header["kind"].offset + "I").unpack_from
-        tables = [_Arguments(call) for call in all_calls().values()]
+        of_calls = layouts["call_record"]
+        tables = [_Arguments(call, _identity(of_calls, call)) for call in all_calls().values()]
         self._tables = (tables[0], *tables)
 
     def decode(self, data: bytes) -> Record:

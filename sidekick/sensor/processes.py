@@ -135,6 +135,11 @@ class Processes:
             self._check(found)
         return found
 
+    def has_children(self, pid: int) -> bool:
+        """Is it, as far as is known, an ancestor of others?"""
+        found = self._known.get(pid)
+        return found is not None and bool(found.children)
+
     def parent(self, process: Process) -> Process | None:
         """Its parent; None for the first process and those whose parent nobody knows."""
         return self.get(process.ppid) if process.ppid > 0 else None

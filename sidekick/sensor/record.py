@@ -6,6 +6,7 @@ their parts; whoever shows one decodes it with ``text_of``. Times are ns since t
 
 from __future__ import annotations
 
+from collections.abc import Hashable
 from enum import IntEnum, IntFlag
 from typing import Any, Protocol
 
@@ -150,6 +151,11 @@ class Record(Protocol):
     def address(self) -> bytes | None: ...
     @property
     def data(self) -> bytes | None: ...
+    @property
+    def identity(self) -> Hashable:
+        """All that it tells but when, on which CPU, and where in memory its arguments were."""
+        ...
+
     @property
     def file(self) -> File | None: ...
     @property

@@ -99,7 +99,12 @@ class Sensor:
             executor = ThreadPoolExecutor(2, thread_name_prefix="containers")
             stack.callback(executor.shutdown, wait=False, cancel_futures=True)
             knowledge = self._knowledge(executor)
-            stream = Stream(self._engine, knowledge, on_cgroup=probe.set_container)
+            stream = Stream(
+                self._engine,
+                knowledge,
+                on_cgroup=probe.set_container,
+                repeats=self._config.repeats,
+            )
             stream.every = self._engine.config.matching == "all"
             decode = Decoder(probe.layouts).decode
             for pid in self._excluded:
@@ -114,7 +119,10 @@ class Sensor:
             knowledge.processes.scan(procfs.process_ids())
             _settle()
             attached()
-            self._watch(probe, stream, decode, knowledge)
+            try:
+                self._watch(probe, stream, decode, knowledge)
+            finally:
+                self._tell_repeats(stream, knowledge)
 
     def _confine(self) -> None:
         if not self._config.seccomp:
@@ -187,9 +195,10 @@ class Sensor:
                     told = os.read(self._told_reader, 64)
                     if _STOP in told:
                         return
+                    self._tell_repeats(stream, known)
                     self._go_over(probe, stream)
                 while records := probe.drain():
-                    self._doubt_if_lost(probe, known)
+                    self._doubt_if_lost(probe, stream, known)
                     alerts = stream.take(map(decode, records))  # type: ignore[arg-type]
                     if alerts:
                         self._alerts += len(alerts)
@@ -203,18 +212,24 @@ class Sensor:
                     due = time.monotonic() + _TICK_SECS
                     self._tick(probe, stream, known)
 
-    def _doubt_if_lost(self, probe: Probe, known: Knowledge) -> None:
+    def _doubt_if_lost(self, probe: Probe, stream: Stream, known: Knowledge) -> None:
         """From the first sight of a loss on, and until all that was told before it is taken."""
         lost = probe.lost()
         self._doubtful |= lost != self._lost
         self._lost = lost
         if self._doubtful:
             known.processes.doubt()
+            stream.repeats.forget()
 
     def _end_doubt(self, known: Knowledge) -> None:
         if self._doubtful:
             self._doubtful = False
             known.processes.doubt()
+
+    def _tell_repeats(self, stream: Stream, known: Knowledge) -> None:
+        """What was counted is told now; its rules may be others soon."""
+        if alerts := stream.repeats.close(self._engine.again, known.boot_ns):
+            self._sender.put(alerts)
 
     def _go_over(self, probe: Probe, stream: Stream) -> None:
         try:
@@ -233,6 +248,7 @@ class Sensor:
         """Once a second: what was lost, what has gone, how it goes."""
         self._ticks += 1
         known.boot_ns = _boot_ns()
+        self._tell_repeats(stream, known)
         count = max(_SWEPT, len(known.processes) // _SWEPT_SHARE)
         known.processes.sweep(count, lambda pid: os.path.exists(f"/proc/{pid}"))
         if self._ticks % _ASKED_AGAIN_TICKS == 0:
@@ -247,13 +263,16 @@ class Sensor:
         self._tell(
             Status(
                 drops=lost,
+                records=dict(stream.records),
                 events=stream.events,
-                alerts=self._alerts,
+                alerts=self._alerts + stream.repeats.counted,
+                repeats=stream.repeats.counted,
                 processes=len(known.processes),
                 missed=known.processes.missed,
                 outbox_bytes=self._sender.waiting_bytes,
             )
         )
+        stream.records.clear()
         self._beat(known.hostname)
         if loss is None:
             return

@@ -6,11 +6,15 @@ import msgspec
 
 
 class Status(msgspec.Struct, frozen=True, omit_defaults=True):
-    """``drops`` is by reason what was lost since the last status; all others are totals."""
+    """``drops`` by reason and ``records`` by type are since the last status, all others totals.
+
+    Of the ``alerts`` the ``repeats`` were only counted."""
 
     drops: dict[str, int] = {}
+    records: dict[str, int] = {}
     events: int = 0
     alerts: int = 0
+    repeats: int = 0
     processes: int = 0
     missed: int = 0
     outbox_bytes: int = 0

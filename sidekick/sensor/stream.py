@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Protocol
 
@@ -13,6 +14,7 @@ from sidekick.sensor.fields.extract import Knowledge
 from sidekick.sensor.fields.paths import argument_path
 from sidekick.sensor.process import Process
 from sidekick.sensor.record import Flag, Kind, Record, text_of
+from sidekick.sensor.repeats import Repeats
 
 SYSCALL = "syscall"
 _MOVES = frozenset({"chdir", "fchdir", "chroot"})
@@ -36,7 +38,8 @@ class Stream:
     that matches under any of them gives an alert, once. ``every``: the rules give all alerts of an
     event, not that of the first.
 
-    ``on_cgroup`` is told of each new cgroup whether it is a container's.
+    ``on_cgroup`` is told of each new cgroup whether it is a container's. ``repeats`` counts events
+    that it need not look at, ``records`` all records by type.
     """
 
     def __init__(
@@ -45,10 +48,14 @@ class Stream:
         knowledge: Knowledge,
         *,
         on_cgroup: Callable[[int, bool], None] = lambda _id, _inside: None,
+        repeats: int = 0,
     ) -> None:
+        """``repeats``: so many identical events are told one by one, 0: all are."""
         self.engine = engine
         self.every = False
         self.events = 0
+        self.repeats = Repeats(repeats)
+        self.records: Counter[str] = Counter()
         self._knowledge = knowledge
         self._processes = knowledge.processes
         self._on_cgroup = on_cgroup
@@ -56,7 +63,9 @@ class Stream:
     def take(self, records: Iterable[Record]) -> list[Alert]:
         """What the rules say to some records."""
         alerts: list[Alert] = []
+        counts = self.records
         for record in records:
+            counts[record.type] += 1
             match record.kind:
                 case Kind.CALL:
                     alerts += self._call(record)
@@ -66,14 +75,23 @@ class Stream:
                     _keep_capabilities(record, self._processes.of(record.header))
                     self._processes.forked(record)
                 case Kind.EXIT:
+                    if record["last"]:
+                        self._changed(record.header.pid)
                     self._processes.exited(record)
                 case Kind.RENAME:
+                    self._changed(record["target_pid"] or record.header.pid)
                     self._processes.renamed(record)
                 case Kind.CGROUP:
                     self._cgroup(record)
         return alerts
 
+    def _changed(self, pid: int) -> None:
+        """What is known of a process, and so of those below it, is about to change."""
+        if self.repeats:
+            self.repeats.changed(pid, self._processes.has_children(pid))
+
     def _executed(self, record: Record) -> Sequence[Alert]:
+        self._changed(record.header.pid)
         process = self._processes.executed(record)
         _keep_capabilities(record, process)
         if record.header.vpid == 1:
@@ -88,7 +106,13 @@ class Stream:
         process = self._processes.of(record.header)
         if record.type in _MOVES and record.result == 0:
             self._moved(record, process)
-        found = () if record.header.flags & Flag.STATE else self._match(record, process)
+        if record.header.flags & Flag.STATE:
+            found: Sequence[Alert] = ()
+        elif self.repeats.again(record):
+            self.events += 1
+            return ()
+        elif found := self._match(record, process):
+            self.repeats.note(record, found)
         _keep_capabilities(record, process)
         return found
 
@@ -108,6 +132,7 @@ class Stream:
 
     def _moved(self, record: Record, process: Process) -> None:
         """Its working directory is another one: the kernel tells it after the call."""
+        self._changed(record.header.pid)
         if record.cwd:
             process.cwd = text_of(record.cwd)
         elif record.type != "fchdir":

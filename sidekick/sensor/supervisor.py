@@ -140,8 +140,11 @@ class StatusMetrics:
         self._before = status
         for reason, count in status.drops.items():
             metrics.sensor_drops.labels(reason).inc(count)
+        for type_, count in status.records.items():
+            metrics.sensor_records.labels(type_).inc(count)
         metrics.sensor_events.inc(status.events - before.events)
         metrics.sensor_alerts.inc(max(status.alerts - before.alerts, 0))
+        metrics.sensor_repeats.inc(max(status.repeats - before.repeats, 0))
         metrics.sensor_missed.inc(max(status.missed - before.missed, 0))
         metrics.sensor_processes.set(status.processes)
         metrics.sensor_outbox.set(status.outbox_bytes)

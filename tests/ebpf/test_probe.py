@@ -138,6 +138,31 @@ def test_the_life_of_a_process_is_told_in_order(watcher: Watcher) -> None:
     assert end.header.start_ns == _one(records, Kind.FORK)["child_start_ns"]
 
 
+def test_the_same_call_has_the_same_identity(watcher: Watcher, tmp_path: Path) -> None:
+    names = ["a", "a", "b", "a"]
+    for name in set(names):
+        (tmp_path / name).touch()
+
+    def act() -> None:
+        keep = []
+        for name in names:
+            path = os.fsencode(tmp_path / name)
+            keep.append(path)  # so that the next one lies elsewhere in memory
+            os.close(os.open(path, os.O_RDONLY))
+        os.close(os.open(tmp_path / "a", os.O_RDWR))
+        os.open(tmp_path / "a", os.O_RDONLY)
+        os.open(tmp_path / "a", os.O_RDONLY)
+
+    same, again, other, third, written, kept, higher = (
+        record.identity
+        for record in watcher.calls_of(act, "openat")
+        if str(tmp_path).encode() in (record.text("name") or b"")
+    )
+    assert same == again == third == kept
+    assert hash(same) == hash(again)
+    assert len({same, other, written, higher}) == 4, "path, flags and descriptor"
+
+
 def test_what_nobody_asked_for_is_not_told_but_for_state(watcher: Watcher, tmp_path: Path) -> None:
     def act() -> None:
         os.rmdir(tmp_path)

@@ -63,6 +63,33 @@ def test_a_closing_digest_tells_what_was_held_back() -> None:
     assert run.due(82) == []
 
 
+def test_an_alert_that_stands_for_many_counts_as_many() -> None:
+    run = Run(dedup={"window": 60, "remind": {"every": 0}})
+    assert run.see(0, fields={"evt.count": 3}).assessment.kind == "first"
+    told = run.see(10, fields={"evt.count": 40_000})
+    assert (told.assessment.kind, told.assessment.count) == ("repeat", 40_003)
+    (digest,) = run.due(81)
+    assert digest.assessment.count == 40_003
+    assert digest.alert.output.startswith("40000 more at ")
+
+
+def test_many_at_once_reach_the_number_for_a_reminder() -> None:
+    run = Run(dedup={"remind": {"every": 0, "count": 100, "growth": 1}})
+    assert run.see(0, fields={"evt.count": 1}).assessment.kind == "first"
+    assert run.see(1, fields={"evt.count": 99}).assessment.kind == "repeat"
+    assert run.see(2, fields={"evt.count": 500}).assessment.kind == "reminder"
+
+
+def test_without_dedup_an_alert_still_says_how_many_it_stands_for() -> None:
+    run = Run(dedup={"enabled": False})
+    assert run.see(0, fields={"evt.count": 7}).assessment.count == 7
+
+
+@pytest.mark.parametrize("odd", [0, -1, "7", 1.5, True, 10**30, None])
+def test_what_is_no_count_counts_as_one(odd: object) -> None:
+    assert alert(fields={"evt.count": odd}).count == 1
+
+
 def test_a_window_in_which_all_was_told_ends_without_a_word() -> None:
     run = Run(dedup={"window": 60})
     run.see(0)

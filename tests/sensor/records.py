@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from sidekick.sensor.record import Kind
@@ -75,6 +75,10 @@ class Record:
     arguments: dict[str, int | bytes] = field(default_factory=dict)
     texts: dict[str, bytes] = field(default_factory=dict)
     parts: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def identity(self) -> str:
+        return repr(replace(self, header=replace(self.header, time_ns=0, cpu=0)))
 
     def argument(self, name: str) -> Any:
         return self.arguments.get(name)

@@ -111,6 +111,20 @@ def test_changed_rules_are_taken_over_and_broken_ones_are_not(state: Path) -> No
         sidekick.alert("other")
 
 
+def test_what_repeats_itself_is_counted_and_none_is_lost(state: Path) -> None:
+    rules, file = mark(state)
+    with running(*json_run(state, rules), state=state) as sidekick:
+        sidekick.hears(WATCHES)
+        loop = f"import os\nfor _ in range(20_000): os.close(os.open({str(file)!r}, 0))"
+        act("python3", "-c", loop)
+        lines = found = 0
+        while found < 20_000:
+            found += sidekick.alert("marked")["output_fields"].get("evt.count", 1)
+            lines += 1
+        assert (found, sidekick.alerts()) == (20_000, [])
+    assert lines < 200
+
+
 def test_a_killed_sensor_is_started_again_and_knows_what_was_there(state: Path) -> None:
     rules, file = mark(state)
     with running(*json_run(state, rules), state=state) as sidekick:

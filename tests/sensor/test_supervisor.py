@@ -92,8 +92,12 @@ def test_totals_become_counters_also_after_a_new_start() -> None:
     take = StatusMetrics()
     before = value("sidekick_sensor_events_total")
     lost = value("sidekick_sensor_drops_total", reason="busy")
-    take(Status(events=10, drops={"busy": 2}))
-    take(Status(events=15))
-    take(Status(events=3, drops={"busy": 1}))
+    told = value("sidekick_sensor_records_total", type="openat")
+    counted = value("sidekick_sensor_repeats_total")
+    take(Status(events=10, drops={"busy": 2}, records={"openat": 3}, repeats=5))
+    take(Status(events=15, records={"openat": 4}, repeats=7))
+    take(Status(events=3, drops={"busy": 1}, repeats=1))
+    assert value("sidekick_sensor_records_total", type="openat") - told == 7
+    assert value("sidekick_sensor_repeats_total") - counted == 8
     assert value("sidekick_sensor_events_total") - before == 18
     assert value("sidekick_sensor_drops_total", reason="busy") - lost == 3
