@@ -49,7 +49,9 @@ class Document(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     sidekick: Note | None = None
 
 
-class _Written(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
+class Written(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
+    """A document whose ``output_fields`` are left as the JSON text that the sender wrote."""
+
     uuid: str
     output: str
     priority: str
@@ -64,7 +66,7 @@ class _Written(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
 
 _encode = msgspec.json.Encoder().encode
 _decoder = msgspec.json.Decoder(Document)
-_raw_decoder = msgspec.json.Decoder(_Written)
+_raw_decoder = msgspec.json.Decoder(Written)
 FalcoProperty = Literal["output", "tags", "message", "output_fields"]
 """What Falco's ``json_include_..._property`` adds to a line of JSON or leaves out."""
 
@@ -89,7 +91,7 @@ def write(uuid: str, alert: Alert, a: Assessment) -> bytes:
         a.silenced_by,
     )
     return _encode(
-        _Written(
+        Written(
             uuid,
             alert.output,
             _LABELS[alert.priority],
@@ -107,6 +109,11 @@ def write(uuid: str, alert: Alert, a: Assessment) -> bytes:
 def read(body: bytes) -> Document:
     """The document of ``write``; raises ``msgspec.DecodeError`` for anything else."""
     return _decoder.decode(body)
+
+
+def read_raw(body: bytes) -> Written:
+    """The document of ``write``, its fields as text; raises ``msgspec.DecodeError``."""
+    return _raw_decoder.decode(body)
 
 
 def alert_of(found: Document, fields_json: bytes = b"{}", time_ns: int = 0) -> Alert:

@@ -15,13 +15,14 @@ from functools import lru_cache
 
 import msgspec
 
-from sidekick import go_json, rfc3339
+from sidekick import document, go_json, rfc3339
 from sidekick.go_json import Value
 
 _LONG = 4096
 _LONG_FIELD = 512
 _KEPT = 507
 _CUT = "[...]"
+_TEST_RULE = "Test rule"  # whoever sends it
 
 
 class Payload(msgspec.Struct, gc=False):
@@ -42,21 +43,6 @@ class Payload(msgspec.Struct, gc=False):
     json: bytes = b""
 
 
-class _Document(msgspec.Struct, gc=False):
-    uuid: str
-    output: str
-    priority: str
-    rule: str
-    time: str
-    output_fields: msgspec.Raw
-    source: str
-    tags: list[str] = []
-    hostname: str = ""
-
-
-_read = msgspec.json.Decoder(_Document).decode
-
-
 def payload(body: bytes, name: Callable[[str], str] | None = None) -> Payload:
     """The alert in a document of ours (see ``sidekick.document``); ``name`` renames fields.
 
@@ -73,7 +59,7 @@ def _shared(body: bytes) -> Payload:
 
 
 def _made(body: bytes, name: Callable[[str], str] | None) -> Payload:
-    found = _read(body)
+    found = document.read_raw(body)
     fields = go_json.ordered(bytes(found.output_fields))
     if name is not None:
         fields = dict(sorted((name(field), value) for field, value in fields.items()))
@@ -84,7 +70,7 @@ def _made(body: bytes, name: Callable[[str], str] | None) -> Payload:
         found.rule,
         rfc3339.as_go(found.time),
         fields,
-        found.source,
+        "internal" if found.rule == _TEST_RULE else found.source,
         sorted(found.tags),
         found.hostname,
     )

@@ -68,6 +68,7 @@ def ours(body: bytes) -> dict[str, str]:
         {},
         {"tags": [], "hostname": ""},
         {"source": ""},
+        {"rule": "Test rule"},
         {"output_fields": {"a": "\u2028<&>\x00\x7f\u00e9"}},
         {"output_fields": {"n_drops": 1234, "n_evts": 9}, "priority": "Debug"},
         {"output_fields": {f"field{n}": "<" * n for n in range(70)}},
