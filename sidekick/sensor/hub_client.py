@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import http.client
+import json
+import logging
 import socket
 import ssl
 from pathlib import Path
@@ -11,6 +13,8 @@ from urllib.parse import urlsplit
 from sidekick import heartbeat
 from sidekick.errors import ConfigError
 from sidekick.heartbeat import Heartbeat
+
+log = logging.getLogger(__name__)
 
 _PATH = "/v1/alerts"
 _TIMEOUT_SECS = 30.0
@@ -44,14 +48,27 @@ class HubClient:
         self._connection = self._make(target, ca)
 
     def send(self, lines: bytes) -> None:
-        """All are with the hub, durably; raises HubAway."""
-        self._post(_PATH, lines, _LINES)
+        """All are with the hub, durably; raises HubAway.
+
+        Lines that are no alerts, as one that was cut short when the machine failed, are with its
+        quarantine: sending them again would only repeat the others.
+        """
+        status, said = self._post(_PATH, lines, _LINES)
+        if status == 200:
+            return
+        rejected = _rejected(said) if status in (207, 400) else 0
+        if not rejected:
+            raise self._away(status, said)
+        log.warning("the hub took some lines for no alerts", extra={"lines": rejected})
 
     def beat(self, beat: Heartbeat) -> None:
-        """The hub knows that we are there; raises HubAway."""
-        self._post(heartbeat.PATH, heartbeat.encode(beat), _JSON)
+        """The hub knows that we are there; raises HubAway. An older one may not understand it."""
+        status, said = self._post(heartbeat.PATH, heartbeat.encode(beat), _JSON)
+        if status not in (200, 400, 404, 405):
+            raise self._away(status, said)
 
-    def _post(self, path: str, body: bytes, content_type: str) -> None:
+    def _post(self, path: str, body: bytes, content_type: str) -> tuple[int, bytes]:
+        """The answer: its status and its body."""
         headers = self._headers | {"Content-Type": content_type}
         try:
             self._connection.request("POST", self._prefix + path, body, headers)
@@ -60,9 +77,11 @@ class HubClient:
         except (OSError, http.client.HTTPException) as error:
             self._connection.close()
             raise HubAway(f"{self.target}: {error or type(error).__name__}") from error
-        if answer.status != 200:
-            text = said[:200].decode("utf-8", "replace").strip()
-            raise HubAway(f"{self.target}: it answered {answer.status} {text}")
+        return answer.status, said
+
+    def _away(self, status: int, said: bytes) -> HubAway:
+        text = said[:200].decode("utf-8", "replace").strip()
+        return HubAway(f"{self.target}: it answered {status} {text}")
 
     def close(self) -> None:
         """End the connection."""
@@ -84,3 +103,12 @@ class HubClient:
         return http.client.HTTPSConnection(
             parts.hostname, parts.port or 2801, timeout=_TIMEOUT_SECS, context=context
         )
+
+
+def _rejected(said: bytes) -> int:
+    """How many lines an answer of a hub's names as no alerts; 0 if it is no such answer."""
+    try:
+        answer = json.loads(said)
+        return len(answer["rejected"]) + int(answer.get("more_rejected", 0))
+    except (ValueError, TypeError, KeyError, AttributeError):
+        return 0

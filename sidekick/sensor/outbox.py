@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections import deque
 from collections.abc import Sequence
@@ -42,16 +43,27 @@ class Outbox:
         return sum(self._sizes.values())
 
     def append(self, lines: Sequence[bytes]) -> None:
-        """Keep lines, none with a newline in it; raises OSError if the disk takes none."""
+        """Keep lines, none with a newline in it; raises OSError if the disk takes not all."""
         text = b"".join(line + b"\n" for line in lines)
         path = self._segment()
-        with path.open("ab") as file:
-            file.write(text)
-        self._sizes[path] = self._sizes.get(path, 0) + len(text)
+        self._write(path, text)
+        self._sizes[path] += len(text)
         while self.size > self._limit and len(self._segments) > 1:
             oldest = self._segments[0]
             self.dropped += oldest.read_bytes().count(b"\n")
             self.remove(oldest)
+
+    def _write(self, path: Path, text: bytes) -> None:
+        """All or nothing: a disk that is full takes a part, and the next line would join it."""
+        with path.open("ab", buffering=0) as file:
+            try:
+                rest = memoryview(text)
+                while rest:
+                    rest = rest[file.write(rest) :]
+            except OSError:
+                with contextlib.suppress(OSError):  # the first reason is the one to tell
+                    file.truncate(self._sizes[path])
+                raise
 
     def oldest(self) -> tuple[Path, bytes] | None:
         """The oldest segment and what is in it; it is not added to any more."""
@@ -66,9 +78,10 @@ class Outbox:
         return None
 
     def remove(self, path: Path) -> None:
-        """The hub has it."""
+        """The hub has it, or nobody wants it; one that has gone already is no fault."""
+        if self._sizes.pop(path, None) is None:
+            return
         self._segments.remove(path)
-        del self._sizes[path]
         path.unlink(missing_ok=True)
 
     def _segment(self) -> Path:

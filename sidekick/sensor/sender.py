@@ -7,6 +7,7 @@ import threading
 from collections import deque
 from collections.abc import Callable, Sequence
 from functools import partial
+from pathlib import Path
 from typing import Protocol
 
 from sidekick.heartbeat import Heartbeat
@@ -18,6 +19,8 @@ from sidekick.sensor.outbox import Outbox
 log = logging.getLogger(__name__)
 
 _BATCH_ALERTS = 500
+_BATCH_BYTES = 1024 * 1024
+_PATIENCE_SECS = 0.25  # a hub that answers has taken half of what waits in less
 _FIRST_PAUSE = 0.25
 _LONGEST_PAUSE = 5.0
 
@@ -35,7 +38,11 @@ class Hub(Protocol):
 
 
 class Sender:
-    """A thread of its own. ``put`` never waits; what nobody can keep is counted in ``dropped``."""
+    """Two threads: one sends; one brings to disk what comes while the hub lets the other wait.
+
+    ``put`` never waits. An alert is in memory until the hub has it or the disk; what neither takes
+    stays there, and what has no room there is counted in ``dropped``.
+    """
 
     def __init__(self, hub: Hub, outbox: Outbox, queue: int = 20_000) -> None:
         """``queue``: so many alerts wait in memory at most."""
@@ -43,12 +50,18 @@ class Sender:
         self._outbox = outbox
         self._queue = queue
         self._waiting: deque[Alert] = deque()
+        self._sending: Sequence[bytes] = ()
         self._beat: Heartbeat | None = None
-        self._something = threading.Event()
+        self._lock = threading.Lock()  # of what waits
+        self._disk = threading.Lock()  # of the outbox
+        self._something, self._crowded = threading.Event(), threading.Event()
         self._ending = threading.Event()
         self._pause = _FIRST_PAUSE
-        self._away = False
-        self._thread = threading.Thread(target=self._run, name="sender", daemon=True)
+        self._away = self._disk_fails = False
+        self._threads = [
+            threading.Thread(target=self._send_all, name="sender", daemon=True),
+            threading.Thread(target=self._keep_all, name="keeper", daemon=True),
+        ]
         self._dropped = 0
         self.sent = 0
 
@@ -65,7 +78,8 @@ class Sender:
     def start(self) -> None:
         """From now on alerts are sent, those first that waited on disk."""
         self._something.set()
-        self._thread.start()
+        for thread in self._threads:
+            thread.start()
 
     def tell(self, alert: Alert) -> None:
         """Take one of the sensor's own, however many wait: it may be about them."""
@@ -80,6 +94,8 @@ class Sender:
             alerts = alerts[: max(room, 0)]
         self._waiting.extend(alerts)
         self._something.set()
+        if len(self._waiting) > self._queue // 2:
+            self._crowded.set()
 
     def beat(self, beat: Heartbeat) -> None:
         """Tell the hub that the sensor watches; one that cannot be told now is not told later."""
@@ -90,16 +106,24 @@ class Sender:
         """Send or write down what is left, within a time."""
         self._ending.set()
         self._something.set()
-        if self._thread.ident is not None:
-            self._thread.join(seconds)
+        self._crowded.set()
+        for thread in self._threads:
+            if thread.ident is not None:
+                thread.join(seconds)
+        self._write_down()
 
-    def _run(self) -> None:
-        while not (self._ending.is_set() and not self._waiting):
+    # -- sending -----------------------------------------------------------------------------
+
+    def _send_all(self) -> None:
+        while not self._ending.is_set() or self._waiting:
             self._something.wait()
             self._something.clear()
             self._send_beat()
-            while lines := self._take():
-                self._deliver(lines)
+            if not self._deliver_all():
+                if self._ending.is_set():
+                    return
+                self._rest()
+                self._something.set()
             if self._outbox and not self._ending.is_set():
                 self._flush()
 
@@ -108,36 +132,38 @@ class Sender:
         if beat is not None and not self._ending.is_set():
             self._try(partial(self._hub.beat, beat))
 
-    def _take(self) -> list[bytes]:
-        count = min(len(self._waiting), _BATCH_ALERTS)
-        return [json_line(self._waiting.popleft()) for _ in range(count)]
-
-    def _deliver(self, lines: list[bytes]) -> None:
-        """Straight to the hub; behind those that wait on disk, if some do."""
-        text = b"".join(line + b"\n" for line in lines)
-        if not self._outbox and self._try(partial(self._hub.send, text)):
-            self.sent += len(lines)
-            return
-        try:
-            self._outbox.append(lines)
-        except OSError as error:
-            self._dropped += len(lines)
-            log.error("cannot keep alerts for the hub", extra={"error": str(error)})
+    def _deliver_all(self) -> bool:
+        """Straight to the hub; behind those that wait on disk, if some do. False: to neither."""
+        while batch := self._take():
+            alerts, self._sending = batch
+            text = b"".join(line + b"\n" for line in self._sending)
+            if not self._outbox and self._try(partial(self._hub.send, text)):
+                self.sent += len(alerts)
+            elif not self._keep(self._sending):
+                self._sending = ()
+                self._put_back(alerts)
+                return False
+            self._sending = ()
+        return True
 
     def _flush(self) -> None:
         """Bring what waits on disk to the hub, as far as it takes it."""
-        while not self._ending.is_set() and (found := self._outbox.oldest()):
+        while not self._ending.is_set() and (found := self._oldest()):
             path, content = found
             if self._try(partial(self._hub.send, content)):
-                self._outbox.remove(path)
+                with self._disk:
+                    self._outbox.remove(path)
                 self.sent += content.count(b"\n")
                 continue
-            self._ending.wait(self._pause)
-            self._pause = min(2 * self._pause, _LONGEST_PAUSE)
+            self._rest()
             if self._waiting:
                 break
         if self._outbox:
             self._something.set()
+
+    def _rest(self) -> None:
+        self._ending.wait(self._pause)
+        self._pause = min(2 * self._pause, _LONGEST_PAUSE)
 
     def _try(self, send: Callable[[], None]) -> bool:
         try:
@@ -152,3 +178,64 @@ class Sender:
         self._away = False
         self._pause = _FIRST_PAUSE
         return True
+
+    # -- what waits in memory ----------------------------------------------------------------
+
+    def _take(self) -> tuple[list[Alert], list[bytes]] | None:
+        """The next alerts and their lines; None if there are none."""
+        with self._lock:
+            count = min(len(self._waiting), _BATCH_ALERTS)
+            alerts = [self._waiting.popleft() for _ in range(count)]
+        lines: list[bytes] = []
+        size = 0
+        for alert in alerts:
+            if size >= _BATCH_BYTES:
+                self._put_back(alerts[len(lines) :])
+                break
+            lines.append(json_line(alert))
+            size += len(lines[-1])
+        return (alerts[: len(lines)], lines) if lines else None
+
+    def _put_back(self, alerts: Sequence[Alert]) -> None:
+        with self._lock:
+            self._waiting.extendleft(reversed(alerts))
+
+    # -- what waits on disk ------------------------------------------------------------------
+
+    def _keep_all(self) -> None:
+        """While the sender waits for an answer nobody else would make room."""
+        while not self._ending.is_set():
+            self._crowded.wait()
+            self._crowded.clear()
+            self._ending.wait(_PATIENCE_SECS)
+            while len(self._waiting) > self._queue // 2 and (batch := self._take()):
+                if not self._keep(batch[1]):
+                    self._put_back(batch[0])
+                    self._ending.wait(_LONGEST_PAUSE)
+                    break
+
+    def _keep(self, lines: Sequence[bytes]) -> bool:
+        try:
+            with self._disk:
+                self._outbox.append(lines)
+        except OSError as error:
+            if not self._disk_fails:
+                about = {"error": str(error)}
+                log.error("the disk takes no alerts; they wait in memory", extra=about)
+            self._disk_fails = True
+            return False
+        self._disk_fails = False
+        return True
+
+    def _oldest(self) -> tuple[Path, bytes] | None:
+        with self._disk:
+            return self._outbox.oldest()
+
+    def _write_down(self) -> None:
+        """At the end: also what is with a hub that has not answered, which may then come twice."""
+        rest = list(self._sending)
+        while batch := self._take():
+            rest += batch[1]
+        if rest and not self._keep(rest):
+            self._dropped += len(rest)
+            log.error("alerts are lost: neither hub nor disk took them", extra={"lost": len(rest)})

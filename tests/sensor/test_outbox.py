@@ -1,5 +1,9 @@
 from __future__ import annotations
 
+import resource
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -16,6 +20,19 @@ def drained(outbox: Outbox) -> list[bytes]:
         lines += content.splitlines()
         outbox.remove(path)
     return lines
+
+
+@contextmanager
+def limited_file_size(size: int) -> Iterator[None]:
+    """As on a full disk: what is written beyond fails, and a part of it stays."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+        signal.signal(signal.SIGXFSZ, handler)
 
 
 def test_lines_come_out_in_the_order_in_which_they_went_in(tmp_path: Path) -> None:
@@ -72,3 +89,23 @@ def test_a_full_disk_is_told(tmp_path: Path) -> None:
     (tmp_path / "box").rmdir()
     with pytest.raises(OSError, match="No such file"):
         outbox.append([b"1"])
+
+
+def test_of_lines_that_the_disk_does_not_take_whole_it_keeps_none(tmp_path: Path) -> None:
+    outbox = Outbox(tmp_path, MIB)
+    outbox.append([b"1"])
+    with limited_file_size(100), pytest.raises(OSError, match="File too large"):
+        outbox.append([b"2" * 90, b"3" * 90])
+    outbox.append([b"4"])
+    assert drained(outbox) == [b"1", b"4"]
+
+
+def test_a_segment_that_went_for_want_of_room_may_be_removed_once_more(tmp_path: Path) -> None:
+    outbox = Outbox(tmp_path, MIB)
+    outbox.append([b"1" * MIB])
+    found = outbox.oldest()  # somebody is sending it
+    assert found is not None
+    outbox.append([b"2" * MIB])
+    assert outbox.dropped == 1
+    outbox.remove(found[0])
+    assert drained(outbox) == [b"2" * MIB]

@@ -24,6 +24,7 @@ class Hub:
         self.beats: list[Heartbeat] = []
         self.away = threading.Event()
         self.refused = threading.Event()
+        self.hangs, self.waits, self.answers = (threading.Event() for _ in range(3))
 
     def send(self, lines: bytes) -> None:
         self._answer()
@@ -34,6 +35,9 @@ class Hub:
         self.beats.append(beat)
 
     def _answer(self) -> None:
+        if self.hangs.is_set():
+            self.waits.set()
+            assert self.answers.wait(20)
         if self.away.is_set():
             self.refused.set()
             raise HubAway("it is away")
@@ -104,14 +108,14 @@ def test_what_a_stopped_sender_could_not_send_the_next_one_does(tmp_path: Path) 
 
 
 def test_what_waits_in_memory_is_bounded_and_the_rest_counted(tmp_path: Path) -> None:
-    sender = Sender(Hub(), Outbox(tmp_path, 1 << 20))
+    sender = Sender(Hub(), Outbox(tmp_path, 1 << 26))
     for _ in range(25):
         sender.put(alerts(*range(1000)))
     assert sender.dropped == 5000
     sender.tell(*alerts("events were lost"))
     sender.start()
+    eventually(lambda: sender.sent == 20_001)
     sender.stop(5)
-    assert sender.sent == 20_001
     assert sender.dropped == 5000
 
 
@@ -122,16 +126,83 @@ def test_the_bound_of_what_waits_in_memory_is_a_setting(tmp_path: Path) -> None:
     assert sender.dropped == 50
 
 
-def test_what_not_even_the_disk_takes_is_counted(tmp_path: Path) -> None:
+def test_what_not_even_the_disk_takes_waits_in_memory_and_is_sent_when_the_hub_is_back(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     hub = Hub()
     hub.away.set()
     box = tmp_path / "box"
-    sender = Sender(hub, Outbox(box, 1 << 20))
+    sender = Sender(hub, Outbox(box, 1 << 20), queue=100)
     box.rmdir()
-    sender.put(alerts(1, 2))
     sender.start()
+    sender.put(alerts(1, 2))
+    eventually(lambda: "the disk takes no alerts" in caplog.text)
+    sender.put(alerts(3))
+    hub.away.clear()
+    eventually(lambda: sender.sent == 3)
     sender.stop(5)
-    assert sender.dropped == 2
+    assert hub.rules == ["1", "2", "3"]
+    assert sender.dropped == 0
+    assert caplog.text.count("the disk takes no alerts") == 1
+
+
+def test_what_nobody_takes_is_bounded_and_at_the_end_counted(tmp_path: Path) -> None:
+    hub = Hub()
+    hub.away.set()
+    box = tmp_path / "box"
+    sender = Sender(hub, Outbox(box, 1 << 20), queue=100)
+    box.rmdir()
+    sender.start()
+    sender.put(alerts(*range(90)))
+    eventually(lambda: hub.refused.is_set() and len(sender._waiting) == 90)
+    sender.put(alerts(*range(30)))
+    assert sender.dropped == 20
+    sender.stop(5)
+    assert sender.dropped == 120
+
+
+def test_while_the_hub_does_not_answer_alerts_go_to_disk(tmp_path: Path) -> None:
+    hub = Hub()
+    hub.hangs.set()
+    outbox = Outbox(tmp_path, 1 << 20)
+    sender = Sender(hub, outbox, queue=1000)
+    sender.start()
+    for number in range(40):
+        sender.put(alerts(*range(number * 100, number * 100 + 100)))
+        eventually(lambda: len(sender._waiting) <= 500)
+    assert sender.dropped == 0
+    assert outbox.size > 300_000
+    hub.answers.set()
+    eventually(lambda: sender.sent == 4000)
+    sender.stop(5)
+    assert sorted(map(int, hub.rules)) == list(range(4000))
+
+
+def test_what_a_hub_has_not_answered_at_the_end_is_written_down_too(tmp_path: Path) -> None:
+    hub = Hub()
+    hub.hangs.set()
+    sender = Sender(hub, Outbox(tmp_path, 1 << 20))
+    sender.start()
+    sender.put(alerts(1))
+    assert hub.waits.wait(5)
+    sender.put(alerts(2))
+    sender.stop(0.01)
+    hub.answers.set()
+    found = Outbox(tmp_path, 1 << 20).oldest()
+    assert found is not None
+    assert [json.loads(line)["rule"] for line in found[1].splitlines()] == ["1", "2"]
+
+
+def test_one_body_is_bounded_whatever_alerts_are_like(tmp_path: Path) -> None:
+    hub = Hub()
+    sender = Sender(hub, Outbox(tmp_path, 1 << 20))
+    large = "x" * 300_000
+    sender.put(alerts(*(f"{number}{large}" for number in range(10))))
+    sender.start()
+    eventually(lambda: sender.sent == 10)
+    sender.stop(5)
+    assert [rule[0] for rule in hub.rules] == list("0123456789")
+    assert max(map(len, hub.bodies)) < 1_700_000
 
 
 def test_a_heartbeat_goes_to_the_hub_without_an_alert(tmp_path: Path) -> None:
