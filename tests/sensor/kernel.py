@@ -77,7 +77,8 @@ class Running:
         assert self.process.stdout is not None
         with self.process.stdout as stream:
             for line in stream:
-                self._alerts.put(json.loads(line))
+                if line.endswith(b"\n"):  # what is killed may have written half of its last one
+                    self._alerts.put(json.loads(line))
 
     def _read_sentences(self) -> None:
         assert self.process.stderr is not None
