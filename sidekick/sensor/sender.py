@@ -20,6 +20,7 @@ log = logging.getLogger(__name__)
 
 _BATCH_ALERTS = 500
 _BATCH_BYTES = 1024 * 1024
+_OWN_ALERTS = 1000
 _PATIENCE_SECS = 0.25  # a hub that answers has taken half of what waits in less
 _FIRST_PAUSE = 0.25
 _LONGEST_PAUSE = 5.0
@@ -50,6 +51,7 @@ class Sender:
         self._outbox = outbox
         self._queue = queue
         self._waiting: deque[Alert] = deque()
+        self._own: deque[Alert] = deque(maxlen=_OWN_ALERTS)
         self._sending: Sequence[bytes] = ()
         self._beat: Heartbeat | None = None
         self._lock = threading.Lock()  # of what waits
@@ -82,8 +84,9 @@ class Sender:
             thread.start()
 
     def tell(self, alert: Alert) -> None:
-        """Take one of the sensor's own, however many wait: it may be about them."""
-        self._waiting.append(alert)
+        """Take one of the sensor's own: it may be about those that are lost, and does not share
+        their fate. It waits in memory, whatever the disk and the others do."""
+        self._own.append(alert)
         self._something.set()
 
     def put(self, alerts: Sequence[Alert]) -> None:
@@ -115,22 +118,35 @@ class Sender:
     # -- sending -----------------------------------------------------------------------------
 
     def _send_all(self) -> None:
-        while not self._ending.is_set() or self._waiting:
+        while not self._ending.is_set() or self._waiting or self._own:
             self._something.wait()
             self._something.clear()
             self._send_beat()
-            if not self._deliver_all():
-                if self._ending.is_set():
-                    return
-                self._rest()
-                self._something.set()
-            if self._outbox and not self._ending.is_set():
+            self._send_own()
+            all_kept = self._deliver_all()
+            if self._ending.is_set():
+                if self._away or not all_kept:
+                    return  # what is left is written down
+                continue
+            if self._outbox:
                 self._flush()
+            elif self._own or not all_kept:
+                self._rest()
+            if self._outbox or self._own or not all_kept:
+                self._something.set()
 
     def _send_beat(self) -> None:
         beat, self._beat = self._beat, None
         if beat is not None and not self._ending.is_set():
             self._try(partial(self._hub.beat, beat))
+
+    def _send_own(self) -> None:
+        own = list(self._own)
+        text = b"".join(json_line(alert) + b"\n" for alert in own)
+        if own and self._try(partial(self._hub.send, text)):
+            self.sent += len(own)
+            for _ in own:
+                self._own.popleft()
 
     def _deliver_all(self) -> bool:
         """Straight to the hub; behind those that wait on disk, if some do. False: to neither."""
@@ -158,8 +174,6 @@ class Sender:
             self._rest()
             if self._waiting:
                 break
-        if self._outbox:
-            self._something.set()
 
     def _rest(self) -> None:
         self._ending.wait(self._pause)
@@ -233,7 +247,7 @@ class Sender:
 
     def _write_down(self) -> None:
         """At the end: also what is with a hub that has not answered, which may then come twice."""
-        rest = list(self._sending)
+        rest = [*map(json_line, self._own), *self._sending]
         while batch := self._take():
             rest += batch[1]
         if rest and not self._keep(rest):

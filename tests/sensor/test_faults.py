@@ -89,6 +89,15 @@ class Node:
                     return float(line.rpartition(" ")[2])
         return 0.0
 
+    def dropped(self, alerts: int) -> int:
+        """Alerts that neither hub nor disk took, once so many were made and all have a place."""
+        _until(lambda: self.metric("sidekick_sensor_alerts_total") >= alerts)
+        before: list[float] = []
+        names = ("sidekick_sensor_outbox_bytes", 'sidekick_sensor_drops_total{reason="sender"}')
+        while before != (before := [self.metric(name) for name in names]) or not before[1]:
+            time.sleep(1.5)  # a status comes once a second
+        return int(before[1])
+
 
 class Told:
     """The files that a hub was told of, and the losses."""
@@ -146,11 +155,8 @@ def test_beyond_the_bound_of_the_disk_the_oldest_go_counted_and_told(tmp_path: P
     node, told = Node(tmp_path, outbox="1MiB", drops="{rate: 100}"), Told()
     with node.sensor():
         assert node.opens(800, 0.001).wait(SECS) == 0
-        _until(lambda: node.metric("sidekick_sensor_alerts_total") >= 800)
-        _until(lambda: node.metric("sidekick_sensor_outbox_bytes") > 500_000)
-        _until(lambda: node.metric('sidekick_sensor_drops_total{reason="sender"}') > 0)
+        dropped = node.dropped(alerts=800)
         with node.hub() as hub:
-            dropped = int(node.metric('sidekick_sensor_drops_total{reason="sender"}'))
             told.take(hub, 800 - dropped)
             told.hear_of(hub, dropped)
     assert len(told.files) == 800 - dropped
@@ -164,11 +170,9 @@ def test_a_full_disk_costs_what_memory_cannot_hold_and_is_told(tmp_path: Path) -
     with _small_disk(box), node.sensor() as sensor:
         assert node.opens(600, 0.001).wait(SECS) == 0
         sensor.hears("the disk takes no alerts")
-        _until(lambda: node.metric("sidekick_sensor_alerts_total") >= 600)
-        _until(lambda: node.metric('sidekick_sensor_drops_total{reason="sender"}') > 0)
+        dropped = node.dropped(alerts=600)
         with node.hub() as hub:
             sensor.hears("the hub is back")
-            dropped = int(node.metric('sidekick_sensor_drops_total{reason="sender"}'))
             told.take(hub, 600 - dropped)
             told.hear_of(hub, dropped)
             act("touch", f"{node.opened}/after")

@@ -233,3 +233,32 @@ def test_a_heartbeat_that_could_not_be_sent_is_not_sent_later(
     assert hub.beats == [Heartbeat("late")]
     said = [record.message for record in caplog.records if record.levelno >= logging.WARNING]
     assert said == ["the hub is away; alerts wait on disk"]  # once, not at each heartbeat
+
+
+def test_what_the_sensor_tells_of_itself_is_not_among_what_is_lost(tmp_path: Path) -> None:
+    hub = Hub()
+    hub.away.set()
+    sender = Sender(hub, Outbox(tmp_path, 1 << 20))
+    sender.start()
+    sender.tell(*alerts("own"))
+    for _ in range(3):
+        sender.put(alerts(*(f"{number}{'x' * 300_000}" for number in range(5))))
+        eventually(lambda: not sender._waiting)
+    eventually(lambda: sender.dropped > 0)
+    hub.away.clear()
+    eventually(lambda: sender.sent == 16 - sender.dropped)
+    sender.stop(5)
+    assert hub.rules.count("own") == 1
+
+
+def test_what_the_sensor_tells_of_itself_is_written_down_at_the_end(tmp_path: Path) -> None:
+    hub = Hub()
+    hub.away.set()
+    sender = Sender(hub, Outbox(tmp_path, 1 << 20))
+    sender.start()
+    sender.tell(*alerts("own"))
+    assert hub.refused.wait(5)
+    sender.stop(5)
+    found = Outbox(tmp_path, 1 << 20).oldest()
+    assert found is not None
+    assert json.loads(found[1])["rule"] == "own"
