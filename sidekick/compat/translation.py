@@ -54,8 +54,9 @@ class Translation:
 
     @property
     def places(self) -> dict[Path, Path]:
-        """Where the value at each of our paths stood in falcosidekick's file."""
-        return {path: one.place for path, one in self.settings.items() if one.place}
+        """Where the value at each of our paths stood: in falcosidekick's file, or the variable."""
+        places = {path: one.place or (one.variable,) for path, one in self.settings.items()}
+        return {path: place for path, place in places.items() if any(place)}
 
     @property
     def variables(self) -> dict[Path, str]:

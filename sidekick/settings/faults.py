@@ -16,6 +16,8 @@ from sidekick.settings.shape import holds_secret, keys_at, types_at
 from sidekick.settings.tree import Path, Place, Tree
 
 _FIRST = Place(0, 0)
+_ENVIRONMENT = Place(0, 1)
+"""For what stands in no file; files begin with line 1."""
 _LONG, _SHORT = 8, 3
 """Texts from outside of 8 characters or more are hidden in every sentence, shorter ones where they
 belong: a variable with "info" in it must not blot out the word everywhere."""
@@ -85,7 +87,8 @@ class Faults:
     """Collects the faults of one file; ``sentences`` has them in the order of the file.
 
     ``value`` is what is validated, ``secrets`` the texts in it that are never shown, ``moved``
-    where a value stood before a translation, ``command_line`` what did not come from the file.
+    where a value stood before a translation, ``command_line`` what did not come from the file,
+    ``variables`` what stands for a place in ``moved`` and is the environment's.
     """
 
     name: str
@@ -95,6 +98,7 @@ class Faults:
     secrets: dict[Path, str] = field(default_factory=dict)
     moved: Mapping[Path, Path] = field(default_factory=dict)
     command_line: set[Path] = field(default_factory=set)
+    variables: frozenset[str] = frozenset()
     _found: list[tuple[Place | None, str]] = field(default_factory=list)
 
     def at(self, place: Place, reason: str) -> None:
@@ -107,6 +111,8 @@ class Faults:
         """A fault of the value at ``path``, or of its key."""
         written = self._written(path)
         place = place or (self.tree.keys.get(written) if key else None) or self.tree.near(written)
+        if written and written[0] in self.variables:
+            place = _ENVIRONMENT
         where = dotted(written[:-1] if key else written)
         sentence = self._without_secrets(path, f"{where}: {reason}" if where else reason)
         self._found.append((None if path in self.command_line else place, sentence))
@@ -142,6 +148,8 @@ class Faults:
     def _origin(self, place: Place | None) -> str:
         if place is None:
             return "command line"
+        if place == _ENVIRONMENT:
+            return "environment"
         return f"{self.name}:{place.line}:{place.column}" if self.tree.values else self.name
 
     def _path(self, prefix: Path, loc: Sequence[str | int]) -> Path:

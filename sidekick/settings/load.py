@@ -105,6 +105,9 @@ class _Load:
         if self._is_falcosidekicks():
             translated = compat.translate(self.value, self.environ)
             self.value, self.faults.moved = translated.value, translated.places
+            self.faults.variables = frozenset(translated.variables.values())
+            if not self.faults.tree.values:
+                self.faults.name = "environment"
             for path, variable in translated.variables.items():
                 self.faults.expansion.remember(path, variable, self.environ[variable])
             return [f"{self.faults.name}: {warning}" for warning in translated.warnings]
