@@ -24,9 +24,11 @@ from sidekick.sinks._falcosidekick import Compat
 from sidekick.sinks._falcosidekick import s3 as compatible
 from sidekick.sinks._falcosidekick.payload import payload
 from sidekick.sinks._http import Url
+from sidekick.sinks._s3_role import as_role
 from sidekick.sinks._tls import TlsConfig
 
 if TYPE_CHECKING:
+    from boto3.session import Session
     from mypy_boto3_s3 import S3Client
 
 T = TypeVar("T")
@@ -68,6 +70,10 @@ sse: aws:kms
     """The secret that belongs to `access_key_id`."""
     session_token: Secret = Secret("")
     """The token that belongs to temporary credentials."""
+    role_arn: str = Field("", pattern=r"^(arn:[a-z-]+:iam::\d{12}:role/\S+)?$")
+    """A role to assume with these credentials, and in its name to write."""
+    external_id: str = ""
+    """The external id that the role wants, if it wants one."""
     sse: Literal["", "AES256", "aws:kms"] = ""
     """Encryption on the server's side, where the bucket does not already see to it."""
     kms_key_id: str = ""
@@ -100,6 +106,8 @@ sse: aws:kms
             raise ValueError("wanted access_key_id and secret_access_key, found only one of them")
         if self.tls.extra_ca_files:
             raise ValueError("wanted tls.ca_file with all authorities: boto3 takes one file")
+        if self.external_id and not self.role_arn:
+            raise ValueError("external_id is for role_arn")
         if self.kms_key_id and self.sse != "aws:kms":
             raise ValueError("kms_key_id is for sse: aws:kms")
         return self
@@ -186,19 +194,29 @@ def _arguments(config: Config) -> dict[str, Any]:
     return {name: value for name, value in more.items() if value}
 
 
-def _connect(config: Config) -> S3Client:
+def _session(config: Config) -> Session:
+    """Whose credentials count."""
     import boto3
+
+    own = boto3.session.Session(
+        aws_access_key_id=config.access_key_id or None,
+        aws_secret_access_key=config.secret_access_key.get_secret_value() or None,
+        aws_session_token=config.session_token.get_secret_value() or None,
+    )
+    if not config.role_arn:
+        return own
+    return as_role(own, config.role_arn, config.external_id, config.region or "us-east-1")
+
+
+def _connect(config: Config) -> S3Client:
     from botocore.config import Config as BotoConfig
 
     path_style = bool(config.endpoint) if config.path_style is None else config.path_style
     tls = config.tls
-    client: S3Client = boto3.session.Session().client(
+    client: S3Client = _session(config).client(
         "s3",
         region_name=config.region or ("us-east-1" if config.endpoint else None),
         endpoint_url=config.endpoint or None,
-        aws_access_key_id=config.access_key_id or None,
-        aws_secret_access_key=config.secret_access_key.get_secret_value() or None,
-        aws_session_token=config.session_token.get_secret_value() or None,
         verify=str(tls.ca_file) if tls.verify and tls.ca_file else tls.verify,
         config=BotoConfig(
             connect_timeout=_CONNECT_SECS,

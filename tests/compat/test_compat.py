@@ -267,7 +267,6 @@ def test_the_listener_serves_tls_where_falcosidekick_would(tmp_path: Path) -> No
         ("slack: {icon: x, webhookurl: ''}", {}, []),
         ("slac: {webhookurl: x}", {}, ['no such key; did you mean "slack.webhookurl"?']),
         ("kafka: {hostport: x}", {}, ["kafka: it is off, as kafka.topic is not set"]),
-        ("aws: {s3: {bucket: b-1}, rolearn: r}", {}, ["aws.rolearn: sidekick has no such setting"]),
         (
             "",
             {"AWS_SQS_URL": "x", "AWS_REGION": "r"},

@@ -87,6 +87,8 @@ EVERYTHING: dict[str, str] = {
     "aws.s3.bucket": "bucket",
     "aws.s3.prefix": "pre/fix",
     "aws.s3.endpoint": "http://minio:9000",
+    "aws.rolearn": "arn:aws:iam::123456789012:role/alerts",
+    "aws.externalid": "an-id",
     "aws.region": "eu-central-1",
     "aws.accesskeyid": "AKIA",
     "aws.secretaccesskey": SECRET,

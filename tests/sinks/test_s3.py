@@ -169,6 +169,8 @@ async def test_acl_and_storage_class_are_passed_on() -> None:
     [
         ({"access_key_id": "a"}, "only one of them"),
         ({"kms_key_id": "k"}, "aws:kms"),
+        ({"external_id": "x"}, "external_id is for role_arn"),
+        ({"role_arn": "alerts"}, "pattern"),
         ({"tls": {"extra_ca_files": ["/a.pem"]}}, "tls.ca_file with all authorities"),
         ({"prefix": "/a"}, "pattern"),
         ({"endpoint": "ftp://x"}, "http"),

@@ -24,8 +24,8 @@ OUTPUT = Output(
         Key("region", "region", differs=_READ_AGAIN),
         Key("accesskeyid", "access_key_id", differs=_READ_AGAIN),
         Key("secretaccesskey", "secret_access_key", secret=True, differs=_READ_AGAIN),
-        Key("rolearn", missing="the role is the pod's or machine's own"),
-        Key("externalid", missing="no role is assumed"),
+        Key("rolearn", "role_arn", differs="falcosidekick 2.33 and newer assume no role."),
+        Key("externalid", "external_id", when=("rolearn",)),
         Key(
             "checkidentity",
             default="true",
