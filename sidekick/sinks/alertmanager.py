@@ -16,7 +16,7 @@ from yarl import URL
 from sidekick import document
 from sidekick.document import Document
 from sidekick.errors import DeliveryError, Rejected, Retryable
-from sidekick.model import Envelope, Priority
+from sidekick.model import Envelope
 from sidekick.section import Duration
 from sidekick.sinks import LaneConfig, Sink
 from sidekick.sinks import _render as render
@@ -30,14 +30,6 @@ log = logging.getLogger(__name__)
 
 _ANNOTATION_CHARACTERS = 4096
 _FIELDS = 30
-_SEVERITIES = {
-    p: "critical"
-    if p >= Priority.CRITICAL
-    else "warning"
-    if p >= Priority.WARNING
-    else "information"
-    for p in Priority
-}
 _encode = msgspec.json.Encoder().encode
 
 
@@ -106,7 +98,7 @@ Body = Callable[[Sequence[Envelope]], bytes]
 """Makes the request for some alerts."""
 
 
-def compatible_body(config: Config) -> Body:
+def compatible_body(config: Config, now_ns: Callable[[], int] = time.time_ns) -> Body:
     """falcosidekick's alerts."""
     writer = compatible.Writer(
         config.labels,
@@ -116,6 +108,7 @@ def compatible_body(config: Config) -> Body:
         config.drop_thresholds,
         config.drop_priority,
         config.resolve_after,
+        now_ns,
     )
     return lambda batch: writer.body(payload(envelope.body) for envelope in batch)
 
@@ -150,7 +143,7 @@ class Writer:
     def _own_labels(self, envelope: Envelope, found: Document) -> dict[str, str]:
         return {
             "alertname": render.clip(found.rule, 256),
-            "severity": _SEVERITIES[envelope.priority],
+            "severity": compatible.SEVERITIES[envelope.priority],
             "priority": envelope.priority.label,
             "source": found.source,
             "fingerprint": envelope.fingerprint,

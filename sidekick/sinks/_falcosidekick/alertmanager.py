@@ -6,25 +6,27 @@ The fields that count lost events (``n_drop...``) are told in steps, and raise t
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
 from pydantic import field_validator
 
-from sidekick import go_json
+from sidekick import go_json, rfc3339
 from sidekick.go_json import Value
 from sidekick.model import Priority
 from sidekick.section import Section
 from sidekick.sinks._falcosidekick.payload import Payload
 
+SEVERITIES = {p: "critical" for p in Priority if p >= Priority.CRITICAL}
+SEVERITIES |= {Priority.WARNING: "warning", Priority.ERROR: "warning"}
+SEVERITIES |= {p: "information" for p in Priority if p < Priority.WARNING}
+"""What the label ``severity`` says for each priority."""
+
 NEVER = "0001-01-01T00:00:00Z"
 """Go's empty time: Alertmanager then resolves an alert after its own ``resolve_timeout``."""
 
 _WHOLE = re.compile(r"[+-]?\d{1,19}", re.ASCII)
-_SEVERITIES = {p: "critical" for p in Priority if p >= Priority.CRITICAL}
-_SEVERITIES |= {Priority.WARNING: "warning", Priority.ERROR: "warning"}
-_SEVERITIES |= {p: "information" for p in Priority if p < Priority.WARNING}
 
 
 def check_priority(text: str) -> str:
@@ -71,16 +73,18 @@ class Writer:
         thresholds: Sequence[DropThreshold],
         least: str,
         lasting_secs: float,
+        now_ns: Callable[[], int],
     ) -> None:
         self._labels = dict(labels)
         self._annotations = dict(annotations)
         own = {Priority[name.upper()]: text for name, text in severities.items()}
-        self._severities = _SEVERITIES | own
+        self._severities = SEVERITIES | own
         self._skipped = frozenset(skipped)
         self._steps = [(one.above, Priority[one.priority.upper()]) for one in thresholds]
         self._steps.sort(reverse=True)
         self._least = Priority[least.upper()]
         self._lasting = timedelta(seconds=int(lasting_secs))
+        self._now_ns = now_ns
 
     def body(self, alerts: Iterable[Payload]) -> bytes:
         """The request for these alerts."""
@@ -127,10 +131,12 @@ class Writer:
         if not self._lasting:
             return NEVER
         try:
-            end = datetime.fromisoformat(time[:19]) + self._lasting
+            moment = datetime.fromisoformat(time[:19]) + self._lasting
         except OverflowError:
             return NEVER
-        return f"{end:%Y-%m-%dT%H:%M:%S}{time[19:]}"
+        end = f"{moment:%Y-%m-%dT%H:%M:%S}{time[19:]}"
+        # One that waited for long would come resolved already, and nobody would hear of it.
+        return end if rfc3339.nanoseconds(end) > self._now_ns() else NEVER
 
 
 def _text(value: Value) -> str | None:

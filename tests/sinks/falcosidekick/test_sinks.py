@@ -19,6 +19,8 @@ from pydantic import ValidationError
 
 from sidekick.sinks import sink_module
 from sidekick.sinks._falcosidekick.payload import payload
+from sidekick.sinks.alertmanager import Config as AlertmanagerConfig
+from sidekick.sinks.alertmanager import compatible_body
 from sidekick.sinks.s3 import Config as S3Config
 from tests.servers.alertmanager import Alertmanager
 from tests.sinks import conform_elasticsearch, conform_kafka, conform_s3
@@ -139,6 +141,15 @@ async def test_alertmanager_takes_it_and_knows_it_again(
             "proc_name": "a",
         }
     ]
+
+
+@pytest.mark.parametrize(
+    ("late_secs", "end"), [(59, "2026-01-02T10:21:30.5Z"), (60, "0001-01-01T00:00:00Z")]
+)
+def test_an_alert_that_waited_for_long_does_not_come_resolved(late_secs: int, end: str) -> None:
+    config = AlertmanagerConfig(urls=["http://h"], compat="falcosidekick", resolve_after=60)
+    body = compatible_body(config, lambda: sent().time_ns + late_secs * 10**9)
+    assert json.loads(body([sent()]))[0]["endsAt"] == end
 
 
 @pytest.mark.servers
