@@ -47,6 +47,7 @@ DEAD, RETRIED = f"sidekick_dead_letters_total{{{LANE}}}", f"sidekick_retried_tot
 LOST = f'sidekick_alerts_lost_total{{reason="shed from the log",{HUB}}}'
 INTERVAL = f'sidekick_node_heartbeat_interval_seconds{{node="n1",{HUB}}}'
 DROPS = f'sidekick_sensor_drops_total{{reason="calls_full",{HUB}}}'
+OUTBOX = f"sidekick_sensor_outbox_bytes{{{HUB}}}"
 SENSOR, STARTS = f"sidekick_sensor_up{{{HUB}}}", f"sidekick_sensor_starts_total{{{HUB}}}"
 FULL, FAULTS = f"sidekick_log_full{{{HUB}}}", f'sidekick_faults_total{{place="sink",{HUB}}}'
 RECEIVED = f'sidekick_alerts_received_total{{source="http",status="%s",{HUB}}}'
@@ -173,6 +174,8 @@ CASES = [
     case("SidekickSensorDrops", "long ago", {DROPS: "3x99"}, "80m", None),
     case("SidekickSensorDown", "ended", {SENSOR: "1x5 0x9", STARTS: "1x20"}, "9m", 'instance="a"'),
     case("SidekickSensorDown", "a hub without one", {SENSOR: "0x20", STARTS: "0x20"}, "9m", None),
+    case("SidekickSensorWaits", "the hub is away", {OUTBOX: "0x5 9000x20"}, "17m", 'instance="a"'),
+    case("SidekickSensorWaits", "a while", {OUTBOX: "0x5 9000x5 0x20"}, "17m", None),
     case("SidekickNothingReceived", "from the start", {RECEIVED % "accepted": "0x99"}, "70m", ""),
     case(
         "SidekickNothingReceived",

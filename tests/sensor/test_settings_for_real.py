@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import socket
 from pathlib import Path
 
@@ -59,6 +60,14 @@ def rules(here: Path) -> str:
     return "".join(each) + rule("quiet", marked).replace("NOTICE", "INFO")
 
 
+def ring_sizes(parent: int) -> set[int]:
+    """Those of the ring buffers of a process' child."""
+    (child,) = Path(f"/proc/{parent}/task/{parent}/children").read_text().split()
+    infos = [path.read_text() for path in Path(f"/proc/{child}/fdinfo").iterdir()]
+    rings = [info for info in infos if re.search(r"^map_type:\s*27$", info, re.M)]
+    return {int(re.findall(r"^max_entries:\s*(\d+)$", info, re.M)[0]) for info in rings}
+
+
 def test_what_a_falco_has_set_works_here(tmp_path: Path) -> None:
     (tmp_path / "marked").touch()
     (tmp_path / "rules.yaml").write_text(rules(tmp_path))
@@ -70,6 +79,7 @@ def test_what_a_falco_has_set_works_here(tmp_path: Path) -> None:
         receiver.bind(("127.0.0.1", 0))
         assert "calls=mkdir,mkdirat,chdir" in sidekick.hears("rules cannot match")
         sidekick.hears("the sensor watches")
+        assert ring_sizes(sidekick.process.pid) == {1 << 20, 4 << 20}  # calls, processes
         act("python3", "-c", MAKES, str(tmp_path), str(receiver.getsockname()[1]))
         found = {name: sidekick.alert(name) for name in ("gone", "said", "first", "second")}
         lost = sidekick.alert("Falco internal: syscall event drop")
@@ -85,5 +95,5 @@ def test_what_a_falco_has_set_works_here(tmp_path: Path) -> None:
     assert "output" not in first
     assert "tags" not in first
     assert lost["priority"] == "Debug"
-    assert lost["output_fields"]["n_drops_simulated"] == lost["output_fields"]["n_drops"] == "1"
+    assert int(lost["output_fields"]["n_drops_simulated"]) >= 1
     assert os.listdir(tmp_path / "outbox") == []
