@@ -81,7 +81,10 @@ class Engine:
     def alerts(
         self, source: str, type: str, record: Mapping[str, Any], time_ns: int
     ) -> Sequence[Alert]:
-        """The alerts of an event, in the load order of their rules."""
+        """The alerts of an event, in the load order of their rules.
+
+        A record that is a dict has what is known of every event as well after that.
+        """
         match = self._matchers.get((source, type)) or self.matcher(source, type)
         try:
             found = match(record)
@@ -90,8 +93,11 @@ class Engine:
         if not found:
             return ()
         known = {**self._known, **_of_event(source, type, time_ns)}
-        seen = _Event(record, known)
-        return [self._reporters[index].report(seen, time_ns) for index in found]
+        if isinstance(record, dict):
+            record.update(known)
+        else:
+            record = _Event(record, known)
+        return [self._reporters[index].report(record, time_ns) for index in found]
 
     def again(self, alert: Alert, count: int, time_ns: int) -> Alert:
         """An alert that stands for so many more like one of this engine's, the last at that time.

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from functools import lru_cache
 
 _SECOND = 1_000_000_000
 
 
 def clock(time_ns: int) -> str:
     """The local time of day, as ``%evt.time`` prints it: "13:53:31.726060287"."""
-    return f"{_local(time_ns):%H:%M:%S}.{time_ns % _SECOND:09}"
+    seconds, fraction = divmod(time_ns, _SECOND)
+    at = datetime.fromtimestamp(seconds)  # strftime would take three times as long
+    return f"{at.hour:02}:{at.minute:02}:{at.second:02}.{fraction:09}"
 
 
 def clock_seconds(time_ns: int) -> str:
@@ -38,8 +41,13 @@ def rfc3339(time_ns: int) -> str:
 
 
 def _utc(time_ns: int) -> str:
-    moment = datetime.fromtimestamp(time_ns // _SECOND, UTC)
-    return f"{moment:%Y-%m-%dT%H:%M:%S}.{time_ns % _SECOND:09}"
+    seconds, fraction = divmod(time_ns, _SECOND)
+    return f"{_utc_second(seconds)}.{fraction:09}"
+
+
+@lru_cache(64)
+def _utc_second(seconds: int) -> str:
+    return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%dT%H:%M:%S}"
 
 
 def _local(time_ns: int) -> datetime:

@@ -18,6 +18,8 @@ from sidekick.sensor.record import Header, Record, text_of, vector
 _LINGER = 512
 """So many processes are remembered after their end, for records that come a little late."""
 
+_ABSENT = 1024
+
 _DEEPEST = 128
 """Generations; a table with a fault in it must not be walked for ever."""
 
@@ -37,6 +39,9 @@ class Processes:
         self._known: dict[int, Process] = {}
         self._ended: deque[Process] = deque()
         self._sweeping: Iterator[int] = iter(())
+        self._absent: set[int] = set()
+        """Those that ``/proc`` did not have since the last sweep: a parent that is gone, or that
+        another namespace hides, is asked for with each event of its child."""
         self._doubts = 0
         self.missed = 0
         self.evicted = 0
@@ -52,6 +57,7 @@ class Processes:
 
     def sweep(self, count: int, exists: Callable[[int], bool]) -> None:
         """Look at the next ``count`` processes, and let go of those whose end was missed."""
+        self._absent.clear()
         for _ in range(count):
             pid = next(self._sweeping, None)
             if pid is None:
@@ -128,9 +134,12 @@ class Processes:
     def get(self, pid: int) -> Process | None:
         """A process by its id, looked up in ``/proc`` if it is not known."""
         found = self._known.get(pid)
-        if found is None and pid > 0 and (found := self._read(pid)):
-            self.missed += 1
-            self._enter(found)
+        if found is None and pid > 0 and pid not in self._absent:
+            if found := self._read(pid):
+                self.missed += 1
+                self._enter(found)
+            elif len(self._absent) < _ABSENT:
+                self._absent.add(pid)
         elif found and found.checked != self._doubts:
             self._check(found)
         return found

@@ -6,6 +6,8 @@ import json
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from sidekick.rules.compile import Record
 from sidekick.rules.falco_fields import FALCO_FIELDS
@@ -139,3 +141,31 @@ def test_what_is_no_format_is_refused(text: str, reason: str) -> None:
     with pytest.raises(OutputError) as caught:
         compile_output(text, FALCO_FIELDS)
     assert reason in str(caught.value)
+
+
+_LITERALS = st.text(alphabet="a{}'\"\\\n%\u00e9 ", max_size=6).map(
+    lambda text: text.replace("%", "")
+)
+_TOKENS = st.sampled_from(
+    ["%proc.name", "%5proc.name", "%fd.num", "%fd.sip", "%proc.aname[2]", "%toupper(proc.name)"]
+)
+_VALUES = st.sampled_from(["cat", "\udcff", "", 7, True, None, b"\x7f\0\0\1", b"\0", [1], object()])
+
+
+@given(st.lists(st.tuples(_LITERALS, _TOKENS, _VALUES), max_size=6), _LITERALS)
+def test_what_is_generated_writes_what_the_careful_way_does(
+    parts: list[tuple[str, str, Any]], end: str
+) -> None:
+    names = ("proc.name", "fd.num", "fd.sip", "proc.aname[2]")
+    record = dict.fromkeys(names) | {
+        name: value for _, token, value in parts for name in names if name in token
+    }
+    output = compile_output("".join(text + token for text, token, _ in parts) + end, FALCO_FIELDS)
+
+    def outcome(write: Any) -> Any:
+        try:
+            return write(record)
+        except Exception as error:
+            return type(error)
+
+    assert outcome(output.format) == outcome(output._format)

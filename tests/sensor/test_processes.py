@@ -201,6 +201,21 @@ def test_the_table_is_bounded_and_the_oldest_leave() -> None:
     assert processes.evicted == 90
 
 
+def test_who_is_not_there_is_looked_up_once_until_the_next_sweep() -> None:
+    asked: list[int] = []
+
+    def read(pid: int) -> Process | None:
+        asked.append(pid)
+        return replace(SHELL) if len(asked) > 1 else None
+
+    processes = Processes(read=read)
+    assert processes.get(50) is None
+    assert processes.get(50) is None
+    assert asked == [50]
+    processes.sweep(1, lambda _: True)
+    assert processes.get(50) is not None
+
+
 def test_a_sweep_lets_go_of_those_whose_end_was_missed() -> None:
     processes = table(INIT, SHELL, linger=0)
     processes.sweep(10, lambda pid: pid == 1)

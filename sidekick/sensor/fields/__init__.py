@@ -40,12 +40,12 @@ class EventFields(Event):
     __slots__ = ()
 
     def __missing__(self, key: str) -> Any:
-        extract = PLAIN.get(key) or _MADE.get(key) or _make(key)
+        extract = _MADE.get(key) or _make(key)
         value = self[key] = extract(self)
         return value
 
 
-_MADE: dict[str, Extract] = {}
+_MADE: dict[str, Extract] = dict(PLAIN)
 
 
 def _make(key: str) -> Extract:

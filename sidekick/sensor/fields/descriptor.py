@@ -79,6 +79,8 @@ def other_paths(event: Event) -> tuple[tuple[str, ...], bool]:
     record = event.record
     if record.type not in _OPENS or record.file is None:
         return (), False
+    if record.argument("name") == record.file.path and not record.file.origin:
+        return (), False
     led, given = text_of(record.file.path), _asked_path(event)
     if given and given.startswith(_OWN_FOLDERS) and led.startswith(_own_folders(record.header)):
         return (given,), True
