@@ -10,11 +10,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
 from tests.image.container import Container, container
 from tests.image.engine import IMAGE, ROOT, Engine
 from tests.servers.answering import answering
+from tests.servers.compose import configuration
 from tests.servers.elasticsearch import Elasticsearch
 from tests.servers.kafka import Kafka
 from tests.servers.s3 import S3
@@ -148,15 +148,7 @@ def test_five_destinations_get_everything_within_the_memory(
 
 def five(port: int, kafka: Kafka, elasticsearch: Elasticsearch, s3: S3) -> dict[str, Any]:
     """The destinations of docker-compose.yml at their places here, and two over plain HTTP."""
-    text = (ROOT / "config" / "compose" / "sidekick.yaml").read_text()
-    for there, here in (
-        ("kafka:9092", kafka.address),
-        ("http://elasticsearch:9200", elasticsearch.url),
-        ("http://minio:9000", s3.url),
-    ):
-        assert there in text
-        text = text.replace(there, here)
-    sinks: dict[str, Any] = yaml.safe_load(text)["sinks"]
+    sinks: dict[str, Any] = configuration(kafka, elasticsearch, s3)["sinks"]
     sinks["archive"] |= {"access_key_id": s3.access_key, "secret_access_key": s3.secret_key}
     sinks["archive"]["lane"]["batch_age"] = "1s"
     sinks["webhook"] = {"type": "webhook", "url": f"http://127.0.0.1:{port}/"}

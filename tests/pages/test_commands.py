@@ -55,7 +55,7 @@ _INSTEAD: Mapping[str, tuple[str, str]] = {
     "make nightly": ("make -n nightly", "it takes hours"),
     "docker compose up": (
         "docker-compose config --quiet",
-        "its images come from registries; tests/test_compose.py has the services' own servers",
+        "its images come from registries; test_compose_everywhere has the services themselves",
     ),
 }
 """What is typed in place of a command, and why."""

@@ -75,11 +75,12 @@ def prometheus(folder: Path) -> Iterator[Prometheus]:
         "--enable-feature=exemplar-storage",
         "--log.level=warn",
     ]
-    with running(command, folder, lambda: _is_ready(server.url)):
+    with running(command, folder, lambda: is_ready(server.url)):
         yield server
 
 
-def _is_ready(url: str) -> bool:
+def is_ready(url: str) -> bool:
+    """Whether a server answers there."""
     try:
         with urllib.request.urlopen(f"{url}/-/ready", timeout=5) as answer:
             return bool(answer.status == 200)
