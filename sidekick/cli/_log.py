@@ -100,7 +100,7 @@ class _FileLog:
 
     def search(self, match: str, since: str, until: str, limit: int) -> Sequence[Entry]:
         now_ns = time.time_ns()
-        since_ns, until_ns = _moment("--since", since, now_ns), _moment("--until", until, now_ns)
+        since_ns, until_ns = _span(since, until, now_ns)
         return self._archive.search(
             _condition(match), since_ns, until_ns, limit, _record, self._names
         )
@@ -127,13 +127,13 @@ class _FileLog:
         return self._archive.quarantined(limit)
 
 
-def _moment(option: str, text: str, now_ns: int) -> int:
-    from sidekick.web.moment import parse_moment
+def _span(since: str, until: str, now_ns: int) -> tuple[int, int]:
+    from sidekick.web.moment import parse_span
 
     try:
-        return parse_moment(text, now_ns)
+        return parse_span(since, until, now_ns)
     except ValueError as error:
-        raise click.UsageError(f"{option}: {error}") from None
+        raise click.UsageError(f"--{error}") from None
 
 
 def _condition(text: str) -> Callable[[Mapping[str, Any]], bool] | None:

@@ -15,7 +15,7 @@ from sidekick.hub.view import Entry, LogStats, SilenceStatus
 from sidekick.section import parse_duration
 from sidekick.web import replies
 from sidekick.web.masking import masked
-from sidekick.web.moment import parse_moment
+from sidekick.web.moment import parse_moment, parse_span
 from sidekick.web.parts import Match, Parts
 from sidekick.web.rates import Rates
 from sidekick.web.schemas import answers
@@ -89,6 +89,14 @@ def moment(name: str, text: str, now_ns: int, *, ahead: bool = False) -> int:
         raise HTTPException(422, f"{name}: {error}") from None
 
 
+def span(since: str, until: str, now_ns: int) -> tuple[int, int]:
+    """The times of two parameters; anything else is answered with 422."""
+    try:
+        return parse_span(since, until, now_ns)
+    except ValueError as error:
+        raise HTTPException(422, str(error)) from None
+
+
 def predicate(parts: Parts, text: str) -> Match | None:
     """The predicate of a condition, None for an empty one; raises ``ConditionError``."""
     return parts.compile(text) if text.strip() else None
@@ -110,7 +118,7 @@ def alert_routes(parts: Parts) -> APIRouter:
     ) -> Response:
         """Alerts received in that time that match the condition, newest first."""
         now = parts.clock_ns()
-        since_ns, until_ns = moment("since", since, now), moment("until", until, now)
+        since_ns, until_ns = span(since, until, now)
         found = await hub.search(predicate(parts, match), since_ns, until_ns, limit)
         return reply(replies.Found(alerts=list(found)))
 
@@ -144,8 +152,7 @@ def lane_routes(parts: Parts) -> APIRouter:
         """Send alerts from the log again by one lane; gives how many were queued."""
         known(request.lane)
         now = parts.clock_ns()
-        since_ns = moment("since", request.since, now)
-        until_ns = moment("until", request.until, now)
+        since_ns, until_ns = span(request.since, request.until, now)
         match = predicate(parts, request.match)
         return reply(replies.Count(count=await hub.replay(since_ns, until_ns, request.lane, match)))
 

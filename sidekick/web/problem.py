@@ -51,15 +51,18 @@ async def _http(request: Request, error: HTTPException) -> Response:
 
 
 async def _invalid(request: Request, error: RequestValidationError) -> Response:
-    faults = [f"{_place(e['loc'])}: {_reason(e)}" for e in error.errors()]
+    faults = [f"{_place(e)}: {_reason(e)}" for e in error.errors()]
     return problem(422, "; ".join(faults), faults=faults)
 
 
-def _place(location: tuple[str | int, ...]) -> str:
-    return ".".join(str(part) for part in location[1:]) or str(location[0])
+def _place(fault: dict[str, Any]) -> str:
+    first, *inner = fault["loc"]
+    return str(first) if fault["type"] == "json_invalid" else ".".join(map(str, inner)) or first
 
 
 def _reason(fault: dict[str, Any]) -> str:
+    if fault["type"] == "json_invalid":
+        return f"this is not JSON: {fault['ctx']['error']}"
     message = str(fault["msg"]).removeprefix("Value error, ")
     return message[:1].lower() + message[1:]
 

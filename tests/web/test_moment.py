@@ -4,9 +4,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sidekick.web.moment import parse_moment, print_moment
+from sidekick.web.moment import parse_moment, parse_span, print_moment
 
 NOW = 1_780_000_000 * 10**9
+HOUR = 3600 * 10**9
 
 
 @pytest.mark.parametrize(
@@ -59,3 +60,27 @@ def test_no_text_makes_it_stumble(text: str) -> None:
         parse_moment(text, NOW)
     except ValueError as error:
         assert "wanted" in str(error) or "zone" in str(error)  # noqa: PT017
+
+
+@pytest.mark.parametrize(
+    ("since", "until", "reason"),
+    [
+        ("x", "now", "since: wanted a duration"),
+        ("1h", "y", "until: wanted a duration"),
+        ("1h", "2h", 'since: wanted a time before until, found "1h" and "2h"'),
+    ],
+)
+def test_a_span_that_is_none_is_told(since: str, until: str, reason: str) -> None:
+    with pytest.raises(ValueError, match=reason):
+        parse_span(since, until, NOW)
+
+
+def test_a_span_has_two_ends() -> None:
+    assert parse_span("2h", "1h", NOW) == (NOW - 2 * HOUR, NOW - HOUR)
+    assert parse_span("now", "now", NOW) == (NOW, NOW)
+
+
+@pytest.mark.parametrize("text", ["99999999999d", "0001-01-01T00:00:00Z"])
+def test_a_time_that_no_log_can_keep_is_the_first_that_it_can(text: str) -> None:
+    assert parse_moment(text, NOW) == -(2**63)
+    assert parse_moment("99999999999d", NOW, ahead=True) == 2**63 - 1
