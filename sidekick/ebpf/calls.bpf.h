@@ -10,6 +10,13 @@
 #include "filter.bpf.h"
 #include "processes.bpf.h"
 
+#define MESSAGES 128
+#define MESSAGES_PLACE 1 /* of the vector among the arguments */
+#define MESSAGE_SIZE 56 /* sizeof(struct msghdr); in struct mmsghdr the message's length follows */
+#define COMPAT_MESSAGE_SIZE 28
+#define SOCKET_SEND 9
+#define SOCKET_RECV 10
+
 /* One entry: a tail call with a constant index is a plain jump, others cost a retpoline. */
 struct {
 	__uint(type, BPF_MAP_TYPE_PROG_ARRAY);
@@ -48,6 +55,8 @@ static __always_inline u32 socket_call(u64 args[6])
 		return 0;
 	for (i = 0; i < 6; i++)
 		args[i] = narrow[i];
+	if (number == SOCKET_SEND || number == SOCKET_RECV)
+		args[4] = args[5] = 0; /* they have no address */
 	return socket_calls[number];
 }
 
@@ -80,14 +89,51 @@ static __always_inline void append_arguments(const struct shape *shape)
 	}
 }
 
+static __always_inline void tell_call(const struct shape *shape, u32 call, const u64 args[6],
+				      long result, u32 flags)
+{
+	struct scratch *scratch = begin_record();
+	struct call_record *record;
+
+	if (!scratch)
+		return;
+	scratch->flags |= flags;
+	record = begin_call(scratch, call, args, result);
+	append_arguments(shape);
+	if (shape->flags & SHAPE_RESULT_FD && result >= 0)
+		append_argument(0, ARGUMENT_RESULT, 0, 0);
+	if (always_cwd)
+		append_cwd_once(scratch, record);
+	send_call(scratch);
+}
+
+/*
+ * A record a message: its length is the result, its place in the vector the argument. Of a call
+ * with more than MESSAGES the others are not told, as in Falco.
+ */
+static __always_inline void tell_messages(const struct shape *shape, u32 call, u64 args[6],
+					  long result, u32 flags)
+{
+	u32 size = flags & FLAG_COMPAT ? COMPAT_MESSAGE_SIZE : MESSAGE_SIZE;
+	u32 i;
+
+	for (i = 0; i < MESSAGES && i < result; i++) {
+		u32 length = 0;
+
+		bpf_probe_read_user(&length, sizeof(length),
+				    (void *)(args[MESSAGES_PLACE] + size));
+		tell_call(shape, call, args, length, flags);
+		args[MESSAGES_PLACE] += size + (flags & FLAG_COMPAT ? 4 : 8);
+	}
+}
+
 static __always_inline int handle_call(struct pt_regs *regs, long result, const bool fast)
 {
 	struct task_struct *task = bpf_get_current_task_btf();
 	bool compat = is_compat(task);
-	struct call_record *record;
 	u32 call = wanted_call(task, regs);
-	struct scratch *scratch;
 	struct shape *shape;
+	u32 flags;
 	u64 args[6];
 	bool asked;
 
@@ -103,20 +149,11 @@ static __always_inline int handle_call(struct pt_regs *regs, long result, const 
 	if (is_excluded(task->tgid))
 		return 0;
 	tell_cgroup(task);
-	scratch = begin_record();
-	if (!scratch)
-		return 0;
-	if (compat)
-		scratch->flags |= FLAG_COMPAT;
-	if (!asked)
-		scratch->flags |= FLAG_STATE;
-	record = begin_call(scratch, call, args, result);
-	append_arguments(shape);
-	if (shape->flags & SHAPE_RESULT_FD && result >= 0)
-		append_argument(0, ARGUMENT_RESULT, 0, 0);
-	if (always_cwd)
-		append_cwd_once(scratch, record);
-	send_call(scratch);
+	flags = (compat ? FLAG_COMPAT : 0) | (asked ? 0 : FLAG_STATE);
+	if (shape->flags & SHAPE_MESSAGES && result > 0)
+		tell_messages(shape, call, args, result, flags);
+	else
+		tell_call(shape, call, args, result, flags);
 	return 0;
 }
 

@@ -27,11 +27,11 @@ _NATIVE = {"x86_64": ("x86_64", "i386"), "aarch64": ("arm64", "arm")}
 _I386_SOCKETCALL = 102
 
 _SOCKET_CALLS = """
-socket bind connect listen accept getsockname getpeername socketpair send recv sendto recvfrom
-shutdown setsockopt getsockopt sendmsg recvmsg accept4 recvmmsg sendmmsg
+socket bind connect listen accept getsockname getpeername socketpair sendto recvfrom sendto
+recvfrom shutdown setsockopt getsockopt sendmsg recvmsg accept4 recvmmsg sendmmsg
 """
 SOCKET_CALLS: Mapping[int, str] = MappingProxyType(dict(enumerate(_SOCKET_CALLS.split(), start=1)))
-"""What socketcall(2) means by its first argument."""
+"""What socketcall(2) means by its first argument; send and recv are without an address."""
 
 URING_CALLS: Mapping[int, str] = MappingProxyType(
     {
@@ -60,7 +60,9 @@ _READ: Mapping[str, tuple[str, int]] = MappingProxyType(
         "address": ("ADDRESS", 0),
         "address_out": ("ADDRESS_OUT", 0),
         "message": ("MESSAGE", 0),
+        "messages": ("MESSAGE", 0),  # of which each is told by itself
         "open_how": ("BYTES", 24),  # three u64: flags, mode, resolve
+        "clone_args": ("BYTES", 8),  # its first field, u64: flags
         "fd_pair": ("BYTES", 8),  # two int
         "capabilities": ("BYTES", 24),  # twice effective, permitted, inheritable, each u32
     }
@@ -101,6 +103,11 @@ class Call:
     def keeps_state(self) -> bool:
         """Is it told even if no rule asks for it?"""
         return "s" in self.flags
+
+    @property
+    def has_messages(self) -> bool:
+        """Is its result the number of messages, which are told one by one?"""
+        return any(argument.kind == "messages" for argument in self.arguments)
 
     @property
     def only_failures(self) -> bool:

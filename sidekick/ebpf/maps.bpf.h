@@ -139,7 +139,7 @@ enum shape_flag {
 	SHAPE_RESULT_FD = 1 << 0, /* a result >= 0 is a new fd, which is described */
 	SHAPE_STATE = 1 << 1, /* told even if no rule asks for it */
 	SHAPE_FAILURES = 1 << 2, /* told only if it failed */
-	SHAPE_SOCKET = 1 << 3, /* what it describes may be a socket */
+	SHAPE_MESSAGES = 1 << 3, /* a result counts messages, each of which is told */
 };
 
 /* What there is to read of a call. Derived from calls.py, its only declaration. */

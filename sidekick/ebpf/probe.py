@@ -206,7 +206,8 @@ class Probe:
             arguments=tuple(kinds[f"ARGUMENT_{name}"] for name in names),
             flags=call.makes_fd * flags["SHAPE_RESULT_FD"]
             | call.keeps_state * flags["SHAPE_STATE"]
-            | call.only_failures * flags["SHAPE_FAILURES"],
+            | call.only_failures * flags["SHAPE_FAILURES"]
+            | call.has_messages * flags["SHAPE_MESSAGES"],
             bytes=max([size for _, size in readings], default=0),
             fd_place=names.index("FD") if "FD" in names else NO_PLACE,
         )

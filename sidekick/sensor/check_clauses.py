@@ -21,7 +21,10 @@ from sidekick.sensor.clauses import FALSE, TRUE, Clauses
 OPENS = frozenset({"open", "openat", "openat2", "creat", "open_by_handle_at"})
 _ACCESSED = OPENS - {"creat"}
 _SOCKETS = frozenset(
-    ("connect", "bind", "listen", "accept", "accept4", "sendto", "sendmsg", "recvfrom", "recvmsg")
+    (
+        *("connect", "bind", "listen", "accept", "accept4"),
+        *("sendto", "sendmsg", "sendmmsg", "recvfrom", "recvmsg", "recvmmsg"),
+    )
 )
 _MEMBER = frozenset({"=", "==", "in", "intersects"})
 _WILD = "*?[\\"

@@ -273,7 +273,7 @@ class _Arguments:
                 self.texts[argument.name] = field
             if argument.kind in ("address", "address_out"):
                 self.address = field
-            if argument.kind in ("data", "result_data", "message"):
+            if argument.kind in ("data", "result_data", "message", "messages"):
                 self.data = field
             for name in _PARTS.get(argument.kind, ()):
                 self.finders[name] = _part(field, argument.kind, name)
@@ -315,6 +315,7 @@ _NUMBERS: Mapping[str, tuple[int, bool]] = {
 
 _PARTS: Mapping[str, Mapping[str, tuple[int, str]]] = {
     "open_how": {"flags": (0, "Q"), "mode": (8, "Q"), "resolve": (16, "Q")},
+    "clone_args": {"flags": (0, "Q")},
     "fd_pair": {"fd1": (0, "i"), "fd2": (4, "i")},
 }
 """Parameters that are parts of what one argument points to."""

@@ -91,15 +91,20 @@ def _vector(path: Path) -> bytes | None:
 
 def _read_status(folder: Path, found: Process) -> None:
     """The ids of the process and of its group in its own namespace, and its capabilities."""
-    facts: dict[str, str] = {}
+    text = b""
     with contextlib.suppress(OSError):
-        for line in (folder / "status").read_text(errors="replace").splitlines():
-            name, _, values = line.partition(":")
-            facts[name] = values.split()[-1] if values.split() else ""
-    found.vpid = int(facts.get("NSpid", found.pid))
-    found.vpgid = int(facts.get("NSpgid", found.pgid))
-    found.cap_effective = int(facts.get("CapEff", "0"), 16)
-    found.cap_permitted = int(facts.get("CapPrm", "0"), 16)
+        text = (folder / "status").read_bytes()
+    found.vpid = int(_last(text, b"NSpid") or found.pid)
+    found.vpgid = int(_last(text, b"NSpgid") or found.pgid)
+    found.cap_effective = int(_last(text, b"CapEff") or b"0", 16)
+    found.cap_permitted = int(_last(text, b"CapPrm") or b"0", 16)
+
+
+def _last(text: bytes, name: bytes) -> bytes:
+    """The last value of a line of ``status``; a name in it cannot make up another (no newline)."""
+    _, found, rest = text.partition(b"\n" + name + b":\t")
+    values = rest.partition(b"\n")[0].split() if found else []
+    return values[-1] if values else b""
 
 
 def _look_at_executable(folder: Path, found: Process) -> None:

@@ -102,7 +102,7 @@ def connection(type_: str, sock: Socket, result: int | None, named: bytes | None
     return Connection(kind, _l4proto(sock), local, remote, client, server, connected)
 
 
-_NAMING = frozenset({"connect", "sendto", "sendmsg", "sendmmsg", "recvfrom", "recvmsg"})
+_NAMING = frozenset({"connect", "sendto", "sendmsg", "sendmmsg", "recvfrom", "recvmsg", "recvmmsg"})
 
 
 def _ends(sock: Socket) -> tuple[Endpoint, Endpoint]:

@@ -64,6 +64,7 @@ def test_every_parameter_comes_from_somewhere() -> None:
     elsewhere = {"res", "fd", "dev", "ino", "tuple", "size", "path", "creat_flags"}
     elsewhere |= {"queuepct", "queuelen", "queuemax", "arg2_str", "arg2_int"}
     parts = {"open_how": {"flags", "mode", "resolve"}, "fd_pair": {"fd1", "fd2"}}
+    parts["clone_args"] = {"flags"}
     parts["capabilities"] = {"cap_inheritable", "cap_permitted", "cap_effective"}
 
     for call in all_calls().values():

@@ -165,18 +165,25 @@ class Watched:
 @pytest.fixture
 def watched(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Watched]:
     need_kernel()
-    sizes = getattr(request, "param", {"buffer": "8MiB", "process_buffer": "4MiB"})
-    (port,) = free_ports(1)
-    config = tmp_path / "sidekick.yaml"
-    config.write_text(CONFIG.format(port=port, **sizes))
     file = tmp_path / "marked"
     file.write_text("x")
-    rules = tmp_path / "rules.yaml"
+    with watching(tmp_path, file, **getattr(request, "param", {})) as found:
+        yield found
+
+
+@contextmanager
+def watching(
+    state: Path, file: Path, buffer: str = "8MiB", process_buffer: str = "4MiB"
+) -> Iterator[Watched]:
+    (port,) = free_ports(1)
+    config = state / "sidekick.yaml"
+    config.write_text(CONFIG.format(port=port, buffer=buffer, process_buffer=process_buffer))
+    rules = state / "rules.yaml"
     condition = f"evt.type in (open, openat) and fd.name = {file}"
     output = "%proc.cmdline %proc.pname %proc.aname[2] %proc.exepath %container.id"
     rules.write_text(rule("marked", condition, output))
     arguments = ["run", "--json", "--rules", str(rules), "-c", str(config)]
-    with running(*arguments, state=tmp_path) as sidekick:
+    with running(*arguments, state=state) as sidekick:
         sidekick.hears("the sensor watches")
         yield Watched(sidekick, port, file)
 
@@ -195,6 +202,47 @@ def wait_until(holds: Callable[[], bool], pause: float = 0.2) -> None:
     while not holds():
         assert time.monotonic() < end, "it did not come to be in time"
         time.sleep(pause)
+
+
+# Processes that were there before; the last one of them reads a file when it is told to.
+CROWD = """
+import os, sys
+path, count = sys.argv[1], int(sys.argv[2])
+waiting, end = os.pipe()
+for number in range(count):
+    if os.fork() == 0:
+        os.close(end)
+        os.read(waiting, 1)
+        os._exit(0)
+if os.fork() == 0:
+    os.close(end)
+    print(os.getpid(), flush=True)
+    sys.stdin.buffer.raw.readline()
+    os.open(path, os.O_RDONLY)
+    os._exit(0)
+os.wait()
+"""
+
+
+@pytest.mark.slow
+def test_processes_that_were_there_before_are_known(tmp_path: Path) -> None:
+    need_kernel()
+    file = tmp_path / "marked"
+    file.touch()
+    command = [sys.executable, "-c", CROWD, str(file), "5000"]
+    pipe = subprocess.PIPE
+    with subprocess.Popen(command, stdin=pipe, stdout=pipe, bufsize=0) as crowd:
+        assert crowd.stdin is not None
+        assert crowd.stdout is not None
+        crowd.stdout.readline()
+        with watching(tmp_path, file) as watched:
+            wait_until(lambda: watched.total("sidekick_sensor_processes") > 5000)
+            crowd.stdin.write(b"\n")
+            found = watched.sidekick.alert("marked")["output_fields"]
+    assert found["proc.cmdline"].endswith(f" {file} 5000")
+    assert found["proc.pname"] == found["proc.cmdline"].partition(" ")[0]
+    assert found["proc.aname[2]"] == Path("/proc/self/comm").read_text().strip()
+    assert found["proc.exepath"] == os.path.realpath(sys.executable)
 
 
 def test_a_million_opens_that_no_rule_asks_for_are_not_noticed(watched: Watched) -> None:

@@ -80,6 +80,8 @@ def kind_of(type_: str, name: str) -> str:
     kinds = {argument.name: argument.kind for argument in call.arguments} if call else {}
     if "how" in kinds:
         kinds |= {"flags": "open_flags", "mode": "mode"}
+    if "args" in kinds:
+        kinds |= {"flags": "clone_flags"}
     return kinds.get(name, "")
 
 
@@ -223,6 +225,7 @@ _SHOW: Mapping[str, Show] = {
     "data": _data,
     "result_data": _data,
     "message": _data,
+    "messages": _data,
     "address": _address,
     "address_out": _address,
     "socket_family": _named(flags.FAMILY),

@@ -145,6 +145,7 @@ def test_how_a_file_was_opened(record: Record, read: bool, write: bool, execute:
             "/etc/shadow",
         ),
         (call_record("unlinkat", 0, arguments={"flags": 0x200}), "flags", "AT_REMOVEDIR"),
+        (call_record("clone3", 9, arguments={"flags": 0x4000}), "flags", "CLONE_VFORK"),
         (call_record("unshare", 0, arguments={"flags": 0x20000}), "flags", "CLONE_NEWNS"),
         (call_record("kill", 0, arguments={"sig": 9}), "sig", "SIGKILL"),
         (call_record("kill", 0, arguments={"sig": 0}), "sig", "0"),
