@@ -194,6 +194,8 @@ class Sensor:
                 if any(number == self._told_reader for number, _ in ready):
                     told = os.read(self._told_reader, 64)
                     if _STOP in told:
+                        # What happened before is told: also what nobody was woken for yet.
+                        self._sender.put(stream.take(map(decode, probe.drain())))  # type: ignore[arg-type]
                         return
                     self._tell_repeats(stream, known)
                     self._go_over(probe, stream)

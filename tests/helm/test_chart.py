@@ -392,19 +392,17 @@ def test_the_sensors_command_line_is_one_that_there_is() -> None:
     assert {argument.partition("=")[0] for argument in arguments} <= known
 
 
-def test_a_sensor_is_called_by_its_node_and_probed_on_the_loopback() -> None:
+def test_a_sensor_is_called_by_its_node_and_probed_at_its_own_address() -> None:
     pod = one(render(TABLE["sensor"]), "DaemonSet", f"{NAME}-sensor")["spec"]["template"]["spec"]
     (sensor,) = pod["containers"]
 
-    assert {"--node=$(NODE_NAME)", "--metrics=127.0.0.1:2803"} <= set(sensor["args"])
-    assert sensor["env"][0] == {
-        "name": "NODE_NAME",
-        "valueFrom": {"fieldRef": {"fieldPath": "spec.nodeName"}},
-    }
-    assert "ports" not in sensor  # nobody else gets there
+    assert {"--node=$(NODE_NAME)", "--metrics=$(POD_IP):2803"} <= set(sensor["args"])
+    known = {one["name"]: one["valueFrom"]["fieldRef"]["fieldPath"] for one in sensor["env"][:2]}
+    assert known == {"NODE_NAME": "spec.nodeName", "POD_IP": "status.podIP"}
+    assert "hostNetwork" not in pod
     for probe, path in (("startup", "healthz"), ("liveness", "healthz"), ("readiness", "readyz")):
         asked = sensor[f"{probe}Probe"]["httpGet"]
-        assert asked == {"path": f"/{path}", "port": 2803, "host": "127.0.0.1"}
+        assert asked == {"path": f"/{path}", "port": "metrics"}
 
 
 def test_prometheus_reaches_a_sensor_where_it_is_to_scrape_it() -> None:
@@ -417,7 +415,7 @@ def test_prometheus_reaches_a_sensor_where_it_is_to_scrape_it() -> None:
     assert "--metrics=$(POD_IP):12803" in sensor["args"]
     assert {"name": "metrics", "containerPort": 12803, "protocol": "TCP"} in sensor["ports"]
     probe = sensor["livenessProbe"]["httpGet"]
-    assert probe == {"path": "/healthz", "port": 12803, "scheme": "HTTPS"}
+    assert probe == {"path": "/healthz", "port": "metrics", "scheme": "HTTPS"}
     assert (endpoint["port"], endpoint["scheme"], endpoint["interval"]) == (
         "metrics",
         "https",
@@ -428,6 +426,17 @@ def test_prometheus_reaches_a_sensor_where_it_is_to_scrape_it() -> None:
     assert monitor["metadata"]["labels"]["a"] == "b"
     values = {"sensor": {"enabled": False, "podMonitor": {"enabled": True}}}
     assert not [found for found in render(values) if found["kind"] == "PodMonitor"]
+
+
+def test_who_may_scrape_a_sensor_is_said_with_who_may_reach_a_hub() -> None:
+    values = {"sensor": {"enabled": True}, "networkPolicy": TABLE["routes"]["networkPolicy"]}
+    policy = one(render(values), "NetworkPolicy", f"{NAME}-sensor")["spec"]
+    assert policy["policyTypes"] == ["Ingress"]
+    assert policy["ingress"] == [
+        {"from": values["networkPolicy"]["from"], "ports": [{"port": "metrics", "protocol": "TCP"}]}
+    ]
+    values["sensor"] = {"enabled": False}
+    assert len([one for one in render(values) if one["kind"] == "NetworkPolicy"]) == 1
 
 
 # -- what is watched -------------------------------------------------------------------------------

@@ -88,15 +88,17 @@ class Running:
 
 
 @contextmanager
-def running(*arguments: str, state: Path, without: Sequence[int] = ()) -> Iterator[Running]:
+def running(
+    *arguments: str, state: Path, without: Sequence[int] = (), within: Sequence[str] = ()
+) -> Iterator[Running]:
     """``sidekick`` with these arguments and ports of its own, until the end of the block.
 
-    ``without``: capabilities that it cannot have.
+    ``without``: capabilities that it cannot have. ``within``: a command that becomes it.
     """
     config = state / "sidekick.yaml"
     if not config.exists():
         config.write_text("listen: {address: 127.0.0.1, port: 0}\nadmin: {enabled: false}\n")
-    command = [sys.executable, "-c", _LIMITED, ",".join(map(str, without))]
+    command = [*within, sys.executable, "-c", _LIMITED, ",".join(map(str, without))]
     command += ["-m", "sidekick", *arguments, "--state", str(state)]
     process = subprocess.Popen(
         command,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import signal
@@ -189,6 +190,20 @@ def test_two_sensors_see_the_same(state: Path) -> None:
         act("cat", str(file))
         first.alert("marked")
         second.alert("marked")
+
+
+def test_a_sensor_with_a_network_of_its_own_sees_that_of_the_machine(state: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+        rules = state / "rules.yaml"
+        rules.write_text(rule("called", f"evt.type = connect and fd.sport = {port}", "%fd.name"))
+        alone = ("sensor", "--to", f"unix:{state}/away", "--rules", str(rules))
+        with running(*alone, state=state, within=("unshare", "--net")) as sensor:
+            sensor.hears(WATCHES)
+            socket.create_connection(("127.0.0.1", port)).close()
+    (kept,) = (state / "outbox").glob("*.ndjson")
+    found = [json.loads(line)["output_fields"]["fd.name"] for line in kept.read_text().splitlines()]
+    assert any(name.endswith(f"->127.0.0.1:{port}") for name in found)
 
 
 def test_without_rights_one_sentence_and_the_hub_alone(state: Path) -> None:
