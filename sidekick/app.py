@@ -151,22 +151,26 @@ class App:
     @contextlib.asynccontextmanager
     async def _listening(self) -> AsyncIterator[None]:
         listen = self.settings.listen
-        try:
-            async with serve(
-                listen,
-                self.hub,
-                ready=self.hub.problems,
-                expose=exposition(metrics.REGISTRY, self._exposed().text),
-                heard=self.hub.heard,
-            ):
-                print(
-                    _banner(self.settings, self._sensor is not None),
-                    file=self._banner_to or _banner_stream(self.settings),
-                    flush=True,
-                )
-                yield
-        except OSError as error:
-            raise ConfigError([cannot_listen(listen, error)]) from error
+        serving = serve(
+            listen,
+            self.hub,
+            ready=self.hub.problems,
+            expose=exposition(metrics.REGISTRY, self._exposed().text),
+            heard=self.hub.heard,
+        )
+        async with contextlib.AsyncExitStack() as stack:
+            try:
+                await stack.enter_async_context(serving)
+            except OSError as error:
+                raise ConfigError([cannot_listen(listen, error)]) from error
+            self._tell_where()
+            yield
+
+    def _tell_where(self) -> None:
+        """Print the banner; that nobody reads it, or that a disk is full, stops nothing."""
+        stream = self._banner_to or _banner_stream(self.settings)
+        with contextlib.suppress(OSError):
+            print(_banner(self.settings, self._sensor is not None), file=stream, flush=True)
 
     def _exposed(self) -> Exposed:
         lanes = self.hub.lanes

@@ -329,6 +329,25 @@ async def test_a_second_start_on_the_same_log_says_who_has_it(tmp_path: Path) ->
         assert "Traceback" not in done.stderr
 
 
+@pytest.mark.parametrize("out", [">/dev/full", "| true"])
+async def test_a_banner_that_nobody_reads_stops_nothing(tmp_path: Path, out: str) -> None:
+    sinks = {"kept": {"type": "file", "path": str(tmp_path / "kept.ndjson")}}
+    hub = System(tmp_path, {"sinks": sinks})
+    hub.process = await asyncio.create_subprocess_exec(
+        *("/bin/sh", "-c", f'"$0" hub -c sidekick.yaml 2>>log {out}', SIDEKICK),
+        cwd=tmp_path,
+        start_new_session=True,
+    )
+    try:
+        async with asyncio.timeout(20):
+            while not await hub.answers():
+                await asyncio.sleep(0.05)
+        assert (await _post(hub, alert(1))).status_code == 200
+    finally:
+        os.killpg(hub.process.pid, signal.SIGKILL)
+        await hub.process.wait()
+
+
 async def test_a_port_in_use_is_named(tmp_path: Path) -> None:
     async with receiver() as (_, port):
         config = f"listen: {{address: 127.0.0.1, port: {port}}}\nadmin: {{enabled: false}}\n"

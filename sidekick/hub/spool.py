@@ -236,8 +236,8 @@ def _for_us_alone(path: Path) -> None:
 
     What is in the way SQLite tells better.
     """
-    with contextlib.suppress(OSError):
-        os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
+    with contextlib.suppress(OSError), open(os.open(path, os.O_CREAT | os.O_RDWR, 0o600)) as file:
+        os.fchmod(file.fileno(), 0o600)  # one that an earlier version made
 
 
 def _lock(directory: Path) -> Any:

@@ -48,7 +48,7 @@ class System:
             str(_SIDEKICK),
             cwd=self.directory,
         )
-        while not await self._answers():
+        while not await self.answers():
             assert self.process.returncode is None, self.log()
             assert time.monotonic() - began < 30, self.log()
             await asyncio.sleep(0.01)
@@ -72,7 +72,8 @@ class System:
         pages = int(Path(f"/proc/{self.process.pid}/statm").read_text().split()[1])
         return pages * os.sysconf("SC_PAGE_SIZE") / 2**20
 
-    async def _answers(self) -> bool:
+    async def answers(self) -> bool:
+        """Whether /ping is answered."""
         try:
             reader, writer = await asyncio.open_connection("127.0.0.1", self.port)
         except OSError:

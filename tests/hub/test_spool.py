@@ -72,6 +72,7 @@ def test_a_lock_can_be_had_on_a_full_disk(tmp_path: Path, monkeypatch: pytest.Mo
 
 def test_nobody_else_can_read_the_log(tmp_path: Path) -> None:
     tmp_path.chmod(0o755)
+    (tmp_path / "alerts.db").touch(0o644)
     spool = spool_of(tmp_path)
     fill(spool, 1, 1)
     for name in ("alerts.db", "alerts.db-wal", "alerts.db-shm"):
