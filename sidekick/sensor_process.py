@@ -8,8 +8,7 @@ import os
 import signal
 import sys
 import threading
-import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -27,6 +26,7 @@ from sidekick.sensor.sender import Sender
 from sidekick.sensor.sensor import Sensor
 from sidekick.sensor.status import Status, encode
 from sidekick.sensor.supervisor import SILENT_SECS, SOCKET, StatusMetrics
+from sidekick.sensor.watchdog import Watchdog
 from sidekick.settings import Settings, load
 from sidekick.web.pages import serving_pages
 
@@ -64,7 +64,7 @@ class SensorProcess:
         token = self.settings.sensor.token
         target = options.target or f"unix:{self.settings.state_dir / SOCKET}"
         self._count = StatusMetrics()
-        self._ticked = 0.0
+        self._watchdog = Watchdog(SILENT_SECS)
         self._client = HubClient(target, token.get_secret_value() if token else "", options.ca)
 
     def run(self) -> None:
@@ -79,7 +79,7 @@ class SensorProcess:
         signal.signal(signal.SIGHUP, lambda *_: sensor.reload())
         with ExitStack() as stack:
             stack.callback(sender.stop, _STOP_SECS)
-            sensor.run(attached=lambda: self._attached(sensor, stack))
+            sensor.run(attached=lambda: self._attached(sensor, sender, stack))
 
     def _settings(self) -> Settings:
         return load(self._options.config, self._environ, self._options.overrides)
@@ -88,36 +88,44 @@ class SensorProcess:
         self.settings = self._settings()
         return build_engine(self.settings.rules, self._options.rules, self.settings.sensor.node)
 
-    def _attached(self, sensor: Sensor, stack: ExitStack) -> None:
+    def _attached(self, sensor: Sensor, sender: Sender, stack: ExitStack) -> None:
         """Start what goes on beside it, in threads that have no more rights than it has now."""
         done = threading.Event()
         stack.callback(done.set)
-        threading.Thread(target=self._look, args=(sensor, done), daemon=True).start()
-        listen = self.settings.sensor.listen
+        _thread(self._look, sensor, done)
         if self._options.supervised:
-            threading.Thread(target=_until_input_ends, args=(sensor,), daemon=True).start()
+            _thread(_until_input_ends, sensor)
         else:
-            disable_created_metrics()  # type: ignore[no-untyped-call]
-            metrics.sensor_starts.inc()
-            metrics.sensor_up.set(1)
-            if listen is not None:
-                self._ticked = time.monotonic()
-                port = stack.enter_context(serving_pages(listen, self._problems))
-                log.info("metrics and probes", extra={"address": listen.address, "port": port})
+            self._watchdog.moved()
+            _thread(self._guard, sender, done)
+            self._show(stack)
         log.info("the sensor watches", extra={"to": self._client.target})
+
+    def _show(self, stack: ExitStack) -> None:
+        """Its metrics, and where they are asked for."""
+        disable_created_metrics()  # type: ignore[no-untyped-call]
+        metrics.sensor_starts.inc()
+        metrics.sensor_up.set(1)
+        if (listen := self.settings.sensor.listen) is not None:
+            port = stack.enter_context(serving_pages(listen, self._watchdog.problems))
+            log.info("metrics and probes", extra={"address": listen.address, "port": port})
 
     def _tell(self, status: Status) -> None:
         """Once a second: to whoever started it, else to its own metrics."""
-        self._ticked = time.monotonic()
+        self._watchdog.moved()
         if self._options.supervised:
             sys.stdout.buffer.write(encode(status) + b"\n")
             sys.stdout.buffer.flush()
         else:
             self._count(status)
 
-    def _problems(self) -> Sequence[str]:
-        silent = time.monotonic() - self._ticked
-        return [f"it has not moved for {silent:.0f} s"] if silent > SILENT_SECS else []
+    def _guard(self, sender: Sender, done: threading.Event) -> None:
+        """End when there is nothing to hope for: whoever started it starts it again."""
+        while not done.wait(_LOOK_SECS):
+            if self._watchdog.hangs():
+                log.error("the sensor does not move; it ends, to be started again")
+                sender.stop(_STOP_SECS)
+                os._exit(1)
 
     def _look(self, sensor: Sensor, done: threading.Event) -> None:
         """Reload when the configuration or a rule file is another one."""
@@ -135,6 +143,10 @@ class SensorProcess:
                 about = file.stat()
                 found.append((str(file), about.st_ino, about.st_mtime_ns, about.st_size))
         return found
+
+
+def _thread(target: Callable[..., None], *arguments: object) -> None:
+    threading.Thread(target=target, args=arguments, daemon=True).start()
 
 
 def _until_input_ends(sensor: Sensor) -> None:
