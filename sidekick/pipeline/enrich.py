@@ -116,7 +116,7 @@ class Enrich:
             data = {**alert.fields, **fields}
             filled = {name: template.fill(data) for name, template in self._go_templates.items()}
             self._take(view, filled, fields)
-        new_tags = tuple(dict.fromkeys((*alert.tags, *tags))) if tags else alert.tags
+        new_tags = (*alert.tags, *(tag for tag in dict.fromkeys(tags) if tag not in alert.tags))
         if not fields and new_tags == alert.tags:
             return alert
         return msgspec.structs.replace(

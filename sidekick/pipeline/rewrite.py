@@ -62,7 +62,7 @@ class Rewrite:
     def _names(self, fields: Iterable[str]) -> dict[str, str]:
         """Old names to new ones; a name that another field has is not taken from it."""
         names = {name: name for name in fields}
-        for name in list(names):
+        for name in [name for name in names if "[" in name]:
             plain = name.replace("]", "").replace("[", self._config.brackets)
             if plain not in names.values():
                 names[name] = plain

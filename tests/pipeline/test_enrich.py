@@ -64,8 +64,8 @@ def test_fields_are_added_to_those_that_the_sender_gave(
 
 
 def test_tags_are_added_once() -> None:
-    found = enriched({"tags": ["a", "host-{alert.hostname}", "{no.such}"]}, tags=("a", "z"))
-    assert sorted(found.tags) == ["a", "host-node-1", "z"]
+    found = enriched({"tags": ["a", "b", "b", "on-{alert.hostname}", "{no}"]}, tags=("a", "z", "z"))
+    assert found.tags == ("a", "z", "z", "b", "on-node-1")
 
 
 def test_numbers_of_the_sender_keep_their_digits() -> None:

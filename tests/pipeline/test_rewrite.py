@@ -25,6 +25,7 @@ def rewritten(section: dict[str, Any], **changes: Any) -> Alert:
         ({"proc.aname[2]": "a", "proc.name": "b"}, ["proc.aname_2", "proc.name"]),
         ({"a[b[1]]": 1}, ["a_b_1"]),
         ({"a]": 1}, ["a]"]),
+        ({"a]": 1, "b[0]": 2}, ["a]", "b_0"]),
         ({"a[1]": 1, "a_1": 2}, ["a[1]", "a_1"]),
         ({"a_1": 2, "a[1]": 1}, ["a_1", "a[1]"]),
     ],

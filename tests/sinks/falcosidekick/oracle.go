@@ -1,7 +1,7 @@
 // Reads alerts, writes what falcosidekick's outputs make of them: with Go's own encoding/json,
 // over types and steps as its documented behaviour has them.
 //
-// In, a line each: {"uuid": "...", "body": "<base64 of the JSON that Falco posts>"}
+// In, a line each: {"uuid": "...", "body": "<base64 of the JSON that Falco posts>", "settings": {...}}
 // Out: {"canonical": "...", ...}, or {} for what falcosidekick refuses.
 package main
 
@@ -14,6 +14,7 @@ import (
 	"sort"
 	"strconv"
 	"strings"
+	"text/template"
 	"time"
 )
 
@@ -52,13 +53,76 @@ type alert struct {
 	Hostname string                 `json:"hostname,omitempty"`
 }
 
-func read(body []byte, uuid string) *alert {
+// Of falcosidekick's configuration what changes alerts on their way in.
+type settings struct {
+	Customfields, Templatedfields      map[string]string
+	Customtags                         []string
+	Bracketreplacer, Outputfieldformat string
+}
+
+func pairs(fields map[string]string) string {
+	var told []string
+	for key, value := range fields {
+		told = append(told, key+"="+value)
+	}
+	sort.Strings(told) // falcosidekick has them in any order
+	return strings.Join(told, " ")
+}
+
+// Custom and templated fields, tags; gives the texts of both kinds of fields.
+func (s settings) add(a *alert) (string, string) {
+	if a.Fields == nil {
+		a.Fields = map[string]interface{}{}
+	}
+	for key, value := range s.Customfields {
+		a.Fields[key] = value
+	}
+	a.Tags = append(a.Tags, s.Customtags...)
+	templated := map[string]string{}
+	for key, text := range s.Templatedfields {
+		var made strings.Builder
+		template.Must(template.New("").Parse(text)).Execute(&made, a.Fields)
+		templated[key] = made.String()
+	}
+	for key, text := range templated {
+		a.Fields[key] = text
+	}
+	return pairs(s.Customfields), pairs(templated)
+}
+
+var falcoOutput = regexp.MustCompile(`(?i)[0-9:]+\.[0-9]+: (Debug|Informational|Notice|Warning|Error|Critical|Alert|Emergency) .*`)
+
+func (s settings) rewrite(a *alert, custom, templated string) {
+	for _, key := range keys(a) {
+		if s.Bracketreplacer != "" && strings.Contains(key, "[") {
+			value := a.Fields[key]
+			delete(a.Fields, key)
+			a.Fields[strings.NewReplacer("]", "", "[", s.Bracketreplacer).Replace(key)] = value
+		}
+	}
+	words := strings.Split(a.Output, " ")
+	if s.Outputfieldformat == "" || !falcoOutput.MatchString(a.Output) || len(words) < 3 {
+		return
+	}
+	text := strings.NewReplacer(
+		"<timestamp>", strings.TrimSuffix(words[0], ":"), "<priority>", names[a.Priority],
+		"<output>", strings.Join(words[2:], " "), "<custom_fields>", custom,
+		"<templated_fields>", templated, "<tags>", strings.Join(a.Tags, ","),
+	).Replace(s.Outputfieldformat)
+	for _, end := range []string{" ", "( )", "()", " "} {
+		text = strings.TrimSuffix(text, end)
+	}
+	a.Output = text
+}
+
+func read(body []byte, uuid string, s settings) *alert {
 	var a alert
 	decoder := json.NewDecoder(bytes.NewReader(body))
 	decoder.UseNumber()
 	if decoder.Decode(&a) != nil {
 		return nil
 	}
+	custom, templated := s.add(&a)
 	if a.Priority == 0 || a.Rule == "" || a.Time.IsZero() || len(a.Fields) == 0 {
 		return nil
 	}
@@ -70,6 +134,7 @@ func read(body []byte, uuid string) *alert {
 	}
 	a.UUID = uuid
 	sort.Strings(a.Tags)
+	s.rewrite(&a, custom, templated)
 	if whole, _ := json.Marshal(a); len(whole) > 4096 {
 		shorten(&a)
 	}
@@ -282,14 +347,15 @@ func main() {
 	out := json.NewEncoder(os.Stdout)
 	for in.Scan() {
 		var asked struct {
-			UUID string
-			Body []byte
+			UUID     string
+			Body     []byte
+			Settings settings
 		}
 		if err := json.Unmarshal(in.Bytes(), &asked); err != nil {
 			panic(err)
 		}
 		told := map[string]string{}
-		if a := read(asked.Body, asked.UUID); a != nil {
+		if a := read(asked.Body, asked.UUID, asked.Settings); a != nil {
 			told["canonical"] = canonical(a)
 			told["elasticsearch"] = elasticsearch(a)
 			told["slack all"] = slack(a, "all")

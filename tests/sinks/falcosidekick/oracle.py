@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from base64 import b64encode
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from tests.servers.go_program import GoProgram, go_program
 
@@ -18,9 +19,12 @@ class Oracle:
     def __init__(self, program: GoProgram) -> None:
         self._program = program
 
-    def ask(self, uuid: str, body: bytes) -> dict[str, str]:
-        """What becomes of a request's body, which gets that uuid."""
-        asked = {"uuid": uuid, "body": b64encode(body).decode()}
+    def ask(
+        self, uuid: str, body: bytes, settings: Mapping[str, Any] | None = None
+    ) -> dict[str, str]:
+        """What becomes of a request's body, which gets that uuid; ``settings`` are keys of
+        falcosidekick's configuration."""
+        asked = {"uuid": uuid, "body": b64encode(body).decode(), "settings": settings or {}}
         told: dict[str, str] = self._program.ask(asked)
         return told
 
