@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import getpass
+import os
 
 import click
 
@@ -38,12 +39,19 @@ def add(
     from sidekick.web.moment import print_moment
 
     body = {"match": condition, "starts": starts, "ends": ends, "comment": comment}
-    body["creator"] = creator or getpass.getuser()
+    body["creator"] = creator or _user()
     silence = api.post("/silences", SilenceStatus, body)
     if as_json:
         print_json(silence)
     else:
         click.echo(f"Silence {silence.id} lasts until {print_moment(silence.ends_ns)}.")
+
+
+def _user() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):  # a container's user, who has no name
+        return f"uid {os.getuid()}"
 
 
 @command.command("list")

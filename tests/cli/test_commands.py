@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from sidekick.cli.silence import _user
 from tests.cli.conftest import SIDEKICK, Hub, columns, dead_letters, sidekick, until
 from tests.web.listening import alert
 
@@ -152,6 +153,22 @@ def test_a_silence_is_made_listed_and_ended(hub: Hub) -> None:
     assert name in listed
     assert "maintenance" in listed
     assert hub("silence", "expire", name).returncode == 0
+
+
+def test_a_user_without_a_name_may_silence(monkeypatch: pytest.MonkeyPatch) -> None:
+    def nobody() -> str:
+        raise KeyError("getpwuid(): uid not found: 1234")
+
+    monkeypatch.setattr("sidekick.cli.silence.getpass.getuser", nobody)
+    monkeypatch.setattr("sidekick.cli.silence.os.getuid", lambda: 1234)
+    assert _user() == "uid 1234"
+
+
+def test_what_a_terminal_cannot_show_is_written_as_an_escape(hub: Hub) -> None:
+    assert hub.post(alert("日本")) == 200
+    done = hub("search", 'alert.rule startswith "日"', PYTHONIOENCODING="ascii")
+    assert done.returncode == 0, done.stderr
+    assert r"\u65e5\u672c" in done.stdout
 
 
 def test_tail_shows_what_comes(hub: Hub) -> None:
