@@ -111,7 +111,7 @@ class App:
             process = make_process(settings)
             engine = await asyncio.to_thread(_engine_for, settings)
             changed = changed_sections(self.settings, settings)
-            for sentence in needs_restart(self._started_with, settings):
+            for sentence in (*settings.warnings, *needs_restart(self._started_with, settings)):
                 log.warning(sentence)
             if changed & {*_PIPELINE, "sinks"}:
                 await self.hub.reconfigure(process, settings.sinks)

@@ -77,7 +77,12 @@ def examine(api: Api, config: Path | None, state: Path | None = None) -> Iterato
 def _configured(settings: Settings, config: Path | None) -> Iterator[Finding]:
     yield Finding("ok", "configuration", f"{config or 'the defaults'}: no faults")
     for warning in settings.warnings:
-        yield Finding("warn", "configuration", warning, "remove it, or look for its new name")
+        yield Finding(
+            "warn",
+            "configuration",
+            warning,
+            "as it stands it has no effect: correct it, or remove it",
+        )
     yield _folder(settings)
     yield _room(settings)
 

@@ -140,6 +140,11 @@ class Faults:
             both = all(reason.startswith(_MISSING) for reason in reasons)
             self.add(path, ("; " if both else "; or ").join(reasons), key=key)
 
+    def told(self, path: Path, reason: str) -> str:
+        """A sentence about the value at ``path`` that is no fault."""
+        written = self._written(path)
+        return f"{self._origin(self.tree.near(written))}: {dotted(written)}: {reason}"
+
     def sentences(self) -> list[str]:
         """``file:line:column: sentence`` each."""
         order = sorted(dict.fromkeys(self._found), key=lambda f: f[0] or _FIRST)

@@ -15,6 +15,7 @@ from sidekick.errors import ConfigError
 from sidekick.settings.check import cross_check
 from sidekick.settings.expand import Expansion
 from sidekick.settings.faults import Faults, did_you_mean, shown
+from sidekick.settings.idle import idle
 from sidekick.settings.model import Settings
 from sidekick.settings.shape import secrets, without_blanks
 from sidekick.settings.tree import MAX_BYTES, BadYaml, Path, Tree, read
@@ -98,6 +99,7 @@ class _Load:
         sentences = self.faults.sentences()
         if sentences:
             raise ConfigError(sentences)
+        warnings += [self.faults.told(path, reason) for path, reason in idle(settings)]
         return settings.with_warnings(warnings)
 
     def _prepare(self) -> list[str]:
