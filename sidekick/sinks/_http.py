@@ -22,18 +22,22 @@ from yarl import URL
 from sidekick.errors import DeliveryError, Rejected, Retryable
 from sidekick.section import Secret
 from sidekick.sinks import SinkConfig
+from sidekick.sinks._clean import cleaner
 from sidekick.sinks._tls import TlsConfig, client_context
 from sidekick.sinks._wire import Answer, Pool, Stale
 
 CONNECT_SECS = 10.0
 
-_SHORTEST_SECRET = 4
 _THREAD_BYTES = 64 * 1024
 _NO_HEADERS: Mapping[str, str] = MappingProxyType({})
 
 # These speak of the address, the credentials or the moment, not of the alert: somebody can mend
 # them (an ingress answers 404 while it is rolled out), so nothing is given up for their sake.
 _MAY_PASS = frozenset({401, 402, 403, 404, 405, 407, 408, 410, 421, 423, 425, 426, 429, 451})
+_TLS_ADVICE = {
+    "WRONG_VERSION_NUMBER": "; does it speak plain http?",
+    "TLSV13_ALERT_CERTIFICATE_REQUIRED": "; set tls.cert_file and tls.key_file",
+}
 
 
 def check_url(text: str) -> str:
@@ -114,13 +118,13 @@ class HttpClient:
         self.host = url.host_port_subcomponent or ""
         self._exchange = exchange
         self._taken = frozenset(taken)
-        self._secrets: list[str] = []
+        self._secrets: set[str] = set()
         self.hide(*secrets)
 
     def hide(self, *secrets: str) -> None:
         """Never tell these texts, whoever sends them back."""
-        known = {*self._secrets, *(s for s in secrets if len(s) >= _SHORTEST_SECRET)}
-        self._secrets = sorted(known, key=len, reverse=True)
+        self._secrets |= set(secrets)
+        self._clean = cleaner(self._secrets)
 
     async def post(
         self, body: bytes, headers: Mapping[str, str] = _NO_HEADERS, method: str = "POST"
@@ -158,14 +162,11 @@ class HttpClient:
 
     def failure(self, error: OSError) -> Retryable:
         """What it means that no answer came."""
-        return Retryable(f"{self.host}: {self.clean(_cause(error))}")
+        return Retryable(f"{self.host}: {self.clean(_cause(error, _is_tls(self.url)))}")
 
     def clean(self, text: str) -> str:
         """A text from outside, on one line, short, and without our secrets."""
-        for secret in self._secrets:
-            text = text.replace(secret, "***")
-        text = " ".join(re.sub(r"[\x00-\x1f\x7f-\x9f]", " ", text).split())
-        return text if len(text) <= 300 else text[:299] + "…"
+        return self._clean(text)
 
 
 class Direct:
@@ -277,11 +278,14 @@ def retry_after_secs(headers: Mapping[str, str], now: float) -> float | None:
         return None
 
 
-def _cause(error: OSError) -> str:
+def _cause(error: OSError, tls: bool) -> str:
     if isinstance(error, ssl.SSLCertVerificationError):
         return f"its certificate is not trusted: {error.verify_message}"
+    if isinstance(error, ssl.SSLError):
+        reason = (error.reason or str(error)).replace("_", " ").lower()
+        return f"TLS failed: {reason}{_TLS_ADVICE.get(error.reason or '', '')}"
     if isinstance(error, socket.gaierror):
         return f"its name cannot be resolved: {error.strerror}"
     if isinstance(error, TimeoutError):
-        return f"no connection within {CONNECT_SECS:g} s"
+        return f"no {'TLS ' if tls else ''}connection within {CONNECT_SECS:g} s"
     return error.strerror or str(error) or type(error).__name__

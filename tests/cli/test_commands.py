@@ -166,7 +166,7 @@ def test_a_user_without_a_name_may_silence(monkeypatch: pytest.MonkeyPatch) -> N
 
 def test_what_a_terminal_cannot_show_is_written_as_an_escape(hub: Hub) -> None:
     assert hub.post(alert("日本")) == 200
-    done = hub("search", 'alert.rule startswith "日"', PYTHONIOENCODING="ascii")
+    done = hub("search", 'alert.rule startswith "日"', PYTHONIOENCODING="latin-1")
     assert done.returncode == 0, done.stderr
     assert r"\u65e5\u672c" in done.stdout
 
