@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import os
+import time
+import weakref
 from collections import deque
 from collections.abc import Sequence
 from pathlib import Path
 
+from sidekick.errors import ConfigError
+
 _SEGMENT_BYTES = 1024 * 1024
 _SUFFIX = ".ndjson"
+_PATIENCE_SECS = 8.0  # of a sensor whose predecessor still writes down what it has
 
 
 class Outbox:
@@ -19,10 +25,13 @@ class Outbox:
     line from an alert.
     """
 
-    def __init__(self, folder: Path, limit: int) -> None:
-        """Raises OSError if the folder cannot be used."""
+    def __init__(self, folder: Path, limit: int, patience_secs: float = _PATIENCE_SECS) -> None:
+        """Raises OSError if the folder cannot be used, ConfigError if somebody else still uses it
+        after ``patience_secs``."""
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         self._folder = folder
+        self.close = weakref.finalize(self, os.close, _locked(folder, patience_secs))
+        """Let others use the folder; this one is of no use after it."""
         self._limit = limit
         self._sizes: dict[Path, int] = {}
         self._segments: deque[Path] = deque()
@@ -96,3 +105,24 @@ class Outbox:
         self._sizes[path] = 0
         self._open = True
         return path
+
+
+def _locked(folder: Path, patience_secs: float) -> int:
+    """A descriptor that keeps others out as long as it is open, or its process lives."""
+    number = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    until = time.monotonic() + patience_secs
+    while not _lock(number):
+        if time.monotonic() >= until:
+            os.close(number)
+            wanted = "give each a state directory of its own (--state)"
+            raise ConfigError([f"{folder}: another sensor keeps its alerts there; {wanted}"])
+        time.sleep(0.05)
+    return number
+
+
+def _lock(number: int) -> bool:
+    try:
+        fcntl.flock(number, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True

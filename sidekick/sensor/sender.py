@@ -114,6 +114,7 @@ class Sender:
             if thread.ident is not None:
                 thread.join(seconds)
         self._write_down()
+        self._outbox.close()
 
     # -- sending -----------------------------------------------------------------------------
 

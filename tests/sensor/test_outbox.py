@@ -2,12 +2,14 @@ from __future__ import annotations
 
 import resource
 import signal
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
+from sidekick.errors import ConfigError
 from sidekick.sensor.outbox import Outbox
 
 MIB = 1024 * 1024
@@ -109,3 +111,14 @@ def test_a_segment_that_went_for_want_of_room_may_be_removed_once_more(tmp_path:
     assert outbox.dropped == 1
     outbox.remove(found[0])
     assert drained(outbox) == [b"2" * MIB]
+
+
+def test_two_cannot_use_one_folder_at_a_time(tmp_path: Path) -> None:
+    first = Outbox(tmp_path, MIB)
+    with pytest.raises(ConfigError, match="another sensor keeps its alerts there; give each"):
+        Outbox(tmp_path, MIB, patience_secs=0)
+    first.append([b"1"])
+    ending = threading.Timer(0.2, first.close)
+    ending.start()
+    assert drained(Outbox(tmp_path, MIB)) == [b"1"]  # the next one waits for the end of the first
+    ending.join()

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.ebpf.kernel import need_kernel
-from tests.sensor.kernel import act, rule, running
+from tests.sensor.kernel import SECS, act, rule, running
 
 SETTINGS = """\
 listen: {{address: 127.0.0.1, port: 0}}
@@ -97,3 +97,26 @@ def test_what_a_falco_has_set_works_here(tmp_path: Path) -> None:
     assert lost["priority"] == "Debug"
     assert int(lost["output_fields"]["n_drops_simulated"]) >= 1
     assert os.listdir(tmp_path / "outbox") == []
+
+
+@pytest.mark.parametrize(
+    ("action", "told"),
+    [
+        ("log", "events were lost lost=1"),
+        ("exit", "1 events were lost, and sensor.drops.actions says exit"),
+    ],
+)
+def test_what_happens_after_a_loss_is_what_was_asked_for(
+    tmp_path: Path, action: str, told: str
+) -> None:
+    (tmp_path / "rules.yaml").write_text(rule("none", "evt.type = rmdir and proc.name = none"))
+    drops = f"drops: {{actions: [{action}], simulate: true}}"
+    (tmp_path / "sidekick.yaml").write_text(f"sensor: {{{drops}}}\n")
+    command = ("sensor", "--to", f"unix:{tmp_path}/away", "-c", str(tmp_path / "sidekick.yaml"))
+    with running(*command, "--rules", str(tmp_path / "rules.yaml"), state=tmp_path) as sensor:
+        sensor.hears(told)
+        if action == "exit":
+            assert sensor.process.wait(SECS) == 1
+        else:
+            assert sensor.stop() == 0
+    assert not list((tmp_path / "outbox").iterdir())  # and no alert is made
