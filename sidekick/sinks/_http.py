@@ -247,6 +247,11 @@ def proxy_for(config: HttpConfig, url: URL) -> URL | None:
     wish = config.proxy.get_secret_value()
     if wish:
         return None if wish == "none" else URL(wish)
+    return environment_proxy(url)
+
+
+def environment_proxy(url: URL) -> URL | None:
+    """The proxy that the environment's variables name for it."""
     known = getproxies().get(url.scheme)
     return URL(known) if known and not proxy_bypass(url.host or "") else None
 

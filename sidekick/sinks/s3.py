@@ -24,8 +24,9 @@ from sidekick.sinks._falcosidekick import Compat
 from sidekick.sinks._falcosidekick import s3 as compatible
 from sidekick.sinks._falcosidekick.payload import payload
 from sidekick.sinks._http import Url
+from sidekick.sinks._s3_puts import Keys, Puts, Target, target
 from sidekick.sinks._s3_role import as_role
-from sidekick.sinks._tls import TlsConfig
+from sidekick.sinks._tls import TlsConfig, client_context
 
 if TYPE_CHECKING:
     from boto3.session import Session
@@ -35,7 +36,8 @@ T = TypeVar("T")
 
 _CONNECT_SECS = 10.0
 _GZIP_LEVEL = 1
-_COMPAT_LANE = {"batch_items": 1, "batch_age": 0, "concurrency": 16}
+_THREADS = 16
+_COMPAT_LANE = {"batch_items": 1, "batch_age": 0, "concurrency": 64}
 # The object itself is refused; everything else (a bucket, a key, a quota) somebody can mend.
 _REFUSED = frozenset({"EntityTooLarge", "InvalidDigest", "MalformedXML", "KeyTooLongError"})
 
@@ -87,7 +89,7 @@ sse: aws:kms
     compat: Compat = ""
     """`falcosidekick`: an object of JSON an alert, as that writes it, with a key such as
     `falco/2026-01-31/2026-01-31T10:20:30.123456789Z.json` (UTC). `lane` then begins with
-    `batch_items: 1`, `batch_age: 0`, `concurrency: 16`."""
+    `batch_items: 1`, `batch_age: 0`, `concurrency: 64`."""
     lane: LaneConfig = LaneConfig(
         batch_items=5000, batch_bytes=8 * 2**20, batch_age=10.0, concurrency=2, timeout=60.0
     )
@@ -114,12 +116,19 @@ sse: aws:kms
 
 
 class S3:
-    """Puts objects from a few threads; boto3 knows no event loop."""
+    """Puts objects from a few threads, as boto3 knows no event loop; ``puts`` is for small ones."""
 
-    def __init__(self, config: Config, client: S3Client, threads: ThreadPoolExecutor) -> None:
+    def __init__(
+        self,
+        config: Config,
+        client: S3Client,
+        threads: ThreadPoolExecutor,
+        puts: Puts | None = None,
+    ) -> None:
         self._config = config
         self._client = client
         self._threads = threads
+        self._puts = puts
         self._more = _arguments(config)
         self._clean = cleaner((config.secret_access_key, config.session_token))
 
@@ -132,6 +141,8 @@ class S3:
     async def _send_one(self, envelope: Envelope) -> None:
         name = compatible.key(self._config.prefix, envelope)
         body = payload(envelope.body).json
+        if self._puts is not None and await self._puts.put(name, body):
+            return
         put = partial(self._client.put_object, Bucket=self._config.bucket, Key=name, Body=body)
         await self._run(partial(put, **self._more))
 
@@ -208,12 +219,12 @@ def _session(config: Config) -> Session:
     return as_role(own, config.role_arn, config.external_id, config.region or "us-east-1")
 
 
-def _connect(config: Config) -> S3Client:
+def _connect(config: Config, session: Session) -> S3Client:
     from botocore.config import Config as BotoConfig
 
     path_style = bool(config.endpoint) if config.path_style is None else config.path_style
     tls = config.tls
-    client: S3Client = _session(config).client(
+    client: S3Client = session.client(
         "s3",
         region_name=config.region or ("us-east-1" if config.endpoint else None),
         endpoint_url=config.endpoint or None,
@@ -223,7 +234,7 @@ def _connect(config: Config) -> S3Client:
             read_timeout=config.lane.timeout,
             # The lane is the only place that tries again.
             retries={"total_max_attempts": 1, "mode": "standard"},
-            max_pool_connections=config.lane.concurrency,
+            max_pool_connections=_THREADS,
             s3={"addressing_style": "path" if path_style else "auto"},
             # Services that are not AWS's own do not all know the newer checksums.
             request_checksum_calculation="when_required",
@@ -235,14 +246,52 @@ def _connect(config: Config) -> S3Client:
     return client
 
 
+def _target(client: S3Client, config: Config) -> Target | None:
+    from botocore.exceptions import BotoCoreError, ClientError
+
+    try:
+        return target(client, config.bucket, **_arguments(config)) if config.compat else None
+    except (BotoCoreError, ClientError, ValueError):  # boto3 tells it of each put
+        return None
+
+
+def _keys(session: Session) -> Keys | None:
+    from botocore.exceptions import BotoCoreError, ClientError
+
+    try:
+        found = session.get_credentials()
+        keys = found.get_frozen_credentials() if found else None
+    except (BotoCoreError, ClientError, ValueError):  # boto3 tells it of each put
+        return None
+    return Keys(keys.access_key or "", keys.secret_key or "", keys.token or "") if keys else None
+
+
+@asynccontextmanager
+async def _quick(
+    found: Target | None, config: Config, session: Session
+) -> AsyncIterator[Puts | None]:
+    if found is None:
+        yield None
+        return
+    is_tls = found.url.scheme == "https"
+    context = await asyncio.to_thread(client_context, config.tls) if is_tls else None
+    puts = Puts(found, context, partial(_keys, session))
+    try:
+        yield puts
+    finally:
+        puts.close()
+
+
 @asynccontextmanager
 async def open_sink(config: Config) -> AsyncIterator[Sink]:
     """A client for the bucket; importing boto3 and its tables takes a quarter of a second."""
-    with_threads = ThreadPoolExecutor(config.lane.concurrency, thread_name_prefix="s3")
-    loop = asyncio.get_running_loop()
-    client = await loop.run_in_executor(with_threads, _connect, config)
+    threads = ThreadPoolExecutor(min(config.lane.concurrency, _THREADS), thread_name_prefix="s3")
+    run = partial(asyncio.get_running_loop().run_in_executor, threads)
+    session = await run(_session, config)
+    client = await run(_connect, config, session)
     try:
-        yield S3(config, client, with_threads)
+        async with _quick(await run(_target, client, config), config, session) as puts:
+            yield S3(config, client, threads, puts)
     finally:
-        with_threads.shutdown(wait=False, cancel_futures=True)
+        threads.shutdown(wait=False, cancel_futures=True)
         client.close()

@@ -268,6 +268,6 @@ def test_what_only_falcosidekick_does_is_refused_without_compat(
 
 def test_objects_of_s3_are_written_one_by_one_unless_the_lane_is_set() -> None:
     keys = {"bucket": "alerts", "compat": "falcosidekick"}
-    assert S3Config.model_validate(keys).lane.concurrency == 16
+    assert S3Config.model_validate(keys).lane.concurrency == 64
     lane = S3Config.model_validate(keys | {"lane": {"concurrency": 3}}).lane
     assert (lane.concurrency, lane.batch_items, lane.timeout) == (3, 1, 60.0)
