@@ -12,8 +12,8 @@ from sidekick.compat.translation import Draft, Setting
 _IDENTITY = re.compile(r"(?<=://)([^/?#\s]*)@")
 
 
-def take(draft: Draft, full: str, given: Given, below: Path, key: Key, named: bool) -> None:
-    """The addresses of an output; ``named``: a name and password in them count."""
+def take(draft: Draft, full: str, given: Given, below: Path, key: Key) -> None:
+    """The addresses of an output, and who we are there, which keys of its own go over."""
     addresses = comma_list(given.text)
     identities = [found[1] for text in addresses if (found := _IDENTITY.search(text))]
     value = key.convert(",".join(_IDENTITY.sub("", text) for text in addresses))
@@ -22,7 +22,7 @@ def take(draft: Draft, full: str, given: Given, below: Path, key: Key, named: bo
     draft.set(Setting(path, value, full, given.variable, given.place, whole, why=key.differs))
     if len(set(identities)) > 1:
         draft.warn(f"{given.variable or full}: wanted one name and password, the first ones count")
-    if not identities or not named:
+    if not identities:
         return
     user, _, password = identities[0].partition(":")
     for name, text, secret in (("user", user, False), ("password", password, True)):

@@ -27,6 +27,13 @@ def _has_tls(source: Source, output: Output) -> bool:
     return key is not None and all(source.is_on(output.full(name)) for name in key.when)
 
 
+def one(draft: Draft, below: Path) -> None:
+    """An API key goes over the name and password of an address."""
+    if (*below, "api_key") in draft.settings:
+        for name in ("user", "password"):
+            draft.settings.pop((*below, name), None)
+
+
 def show(source: Source, draft: Draft, full: str, given: Given, below: Path) -> None:
     """Our certificate, where an output wants one."""
     if not is_true(given.text):

@@ -59,11 +59,11 @@ class Key:
     ``to`` is our setting, dotted, below the sink ("lane.batch_age"); "" where we have none.
     ``default`` is falcosidekick's; it is written out where ``written`` says that ours is another.
     ``when`` names the keys beside it that must be true or set for this one to mean anything,
-    ``unless`` one that must not. ``needless`` says why it has no counterpart here and needs none,
-    ``missing`` what happens without one. ``differs`` is what is otherwise here, ``note`` what else
-    is to be known. ``convert`` gives None for nothing to set, and raises ``ValueError`` for what
-    our setting itself shall refuse. ``also`` are settings that are true when this one is.
-    ``alias`` is another variable for the key.
+    ``unless`` those that must not all be. ``needless`` says why it has no counterpart here and
+    needs none. ``differs`` is what is otherwise here, ``note`` what else is to be known.
+    ``convert`` gives None for nothing to set, and raises ``ValueError`` for what our setting itself
+    shall refuse. ``also`` are settings that are true when this one is. ``alias`` is another
+    variable for the key.
     """
 
     name: str
@@ -76,9 +76,8 @@ class Key:
     also: tuple[str, ...] = ()
     secret: bool = False
     when: tuple[str, ...] = ()
-    unless: str = ""
+    unless: tuple[str, ...] = ()
     needless: str = ""
-    missing: str = ""
     differs: str = ""
     note: str = ""
 
@@ -97,10 +96,6 @@ class Output:
     keys: tuple[Key, ...]
     fixed: tuple[tuple[str, Any, str], ...] = ()
     note: str = ""
-
-    def keys_for(self, setting: str) -> tuple[Key, ...]:
-        """The keys that become that setting."""
-        return tuple(key for key in self.keys if key.to == setting)
 
     def full(self, name: str) -> str:
         """The whole name of one of its keys: "aws.s3.bucket"."""

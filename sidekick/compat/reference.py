@@ -84,18 +84,18 @@ def _table(output: Output) -> Iterator[str]:
 def _ours(key: Key) -> str:
     if key.kind == "threshold":
         return "`route.routes`"
-    return f"`{key.to}`" if key.to else "not needed" if key.needless else "not yet"
+    return f"`{key.to}`" if key.to else "not needed"
 
 
 def _differs(key: Key) -> str:
     texts = [key.note, key.differs]
     if key.alias:
         texts.append(f"The variable may be `{key.alias}` too.")
-    texts += [f"{text[0].upper()}{text[1:]}." for text in (key.needless, key.missing) if text]
+    texts += [f"{text[0].upper()}{text[1:]}." for text in (key.needless,) if text]
     if key.when:
         texts.append(f"Counts with {' and '.join(f'`{name}`' for name in key.when)} only.")
     if key.unless:
-        texts.append(f"Does not count beside `{key.unless}`.")
+        texts.append(f"Does not count beside {' and '.join(f'`{name}`' for name in key.unless)}.")
     return " ".join(filter(None, texts)).replace("|", "\\|")
 
 

@@ -77,6 +77,7 @@ class _Reading:
             self._draft.set(Setting((*below, *name.split(".")), value, why=why))
         for key in output.keys:
             self.key(output, key, below)
+        identity.one(self._draft, below)
         identity.trust(self._source, self._draft, output, below)
 
     def key(self, output: Output, key: Key, below: Path) -> None:
@@ -84,10 +85,10 @@ class _Reading:
         full = output.full(key.name)
         given = self._source.given(full)
         if reason := self._reason_against(output, key):
-            if given is not None and not _is_default(given, key):
+            if given is not None and given.text.lower() != key.default.lower():
                 self._draft.needless[given.variable or full] = reason
-        elif key.missing:
-            self._lacks(full, given, key)
+                if key.unless:
+                    self._draft.warn(f"{given.variable or full}: {reason}")
         elif key.kind in ("map", "fields"):
             additions.entries(self._source, self._draft, full, below, key)
         elif key.kind == "labels":
@@ -110,8 +111,7 @@ class _Reading:
         elif key.kind == "identity":
             identity.show(self._source, self._draft, full, given, below)
         elif key.kind == "addresses":
-            named = all(not self._reason_against(output, one) for one in output.keys_for("user"))
-            addresses.take(self._draft, full, given, below, key, named)
+            addresses.take(self._draft, full, given, below, key)
         elif (value := converted(given.text, key)) is not None:
             path = (*below, *key.to.split("."))
             for setting in key.also if value is True else ():
@@ -124,21 +124,21 @@ class _Reading:
                 )
             )
 
-    def _lacks(self, full: str, given: Given | None, key: Key) -> None:
-        entries = self._source.entries(full) if key.kind == "map" else {}
-        given = given or next(iter(entries.values()), None)
-        if given is not None and not _is_default(given, key):
-            named = given.variable or full
-            self._draft.warn(f"{named}: sidekick has no such setting; {key.missing}")
-
     def _reason_against(self, output: Output, key: Key) -> str:
         """Why the key means nothing as things are, "" if it does."""
         for name in key.when:
-            if not self._source.is_on(output.full(name)):
+            if not self._counts(output, name):
                 return f"it means nothing without {output.full(name)}"
-        if key.unless and self._source.is_on(output.full(key.unless)):
-            return f"it means nothing beside {output.full(key.unless)}"
+        if key.unless and all(self._counts(output, name) for name in key.unless):
+            return f"it means nothing beside {' and '.join(map(output.full, key.unless))}"
         return ""
+
+    def _counts(self, output: Output, name: str) -> bool:
+        """Whether a key is true, or set if it is no truth value."""
+        key = next(key for key in output.keys if key.name == name)
+        is_truth = key.default in ("true", "false")
+        full = output.full(name)
+        return self._source.is_on(full) if is_truth else self._source.given(full) is not None
 
 
 def converted(text: str, key: Key) -> Any:
@@ -147,7 +147,3 @@ def converted(text: str, key: Key) -> Any:
         return key.convert(text)
     except ValueError:
         return text
-
-
-def _is_default(given: Given, key: Key) -> bool:
-    return given.text.lower() == key.default.lower()

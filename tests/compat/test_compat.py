@@ -265,6 +265,11 @@ def test_the_listener_serves_tls_where_falcosidekick_would(tmp_path: Path) -> No
         ("opsgenie: {region: eu}", {}, ["opsgenie.region: sidekick has no output opsgenie yet"]),
         ("opsgenie: {region: ''}", {}, []),
         ("slack: {icon: x, webhookurl: ''}", {}, []),
+        (
+            "loki: {hostport: 'http://l', mutualtls: true, checkcert: false}",
+            {},
+            ["loki.checkcert: it means nothing beside loki.mutualtls"],
+        ),
         ("slac: {webhookurl: x}", {}, ['no such key; did you mean "slack.webhookurl"?']),
         ("kafka: {hostport: x}", {}, ["kafka: it is off, as kafka.topic is not set"]),
         (
@@ -321,6 +326,24 @@ def test_a_name_and_password_in_an_address_are_settings(
     address = found.url if name == "loki" else found.urls
     assert (address, found.user, found.password.get_secret_value()) == wanted
     assert settings.warnings == ()
+
+
+@pytest.mark.parametrize(
+    ("keys", "wanted"),
+    [
+        ("apikey: k, username: u, password: p", ("u", "p", "")),
+        ("apikey: k, username: u", ("", "", "k")),
+        ("username: u", ("", "", "")),
+        ("username: u, password: '0'", ("u", "0", "")),
+    ],
+)
+def test_elasticsearch_gets_the_identity_that_falcosidekick_shows(
+    tmp_path: Path, keys: str, wanted: tuple[str, str, str]
+) -> None:
+    text = f"elasticsearch: {{hostport: 'http://e', {keys}}}\n"
+    found: Any = loaded(tmp_path, text).sinks["elasticsearch"]
+    secrets = found.password.get_secret_value(), found.api_key.get_secret_value()
+    assert (found.user, *secrets) == wanted
 
 
 def test_the_misspelt_variable_that_falcosidekick_documents_counts(tmp_path: Path) -> None:

@@ -41,7 +41,7 @@ CHECK_CERT = Key(
     "tls.verify",
     default="true",
     convert=as_truth,
-    unless="mutualtls",
+    unless=("mutualtls",),
 )
 MUTUAL_TLS = Key(
     "mutualtls",

@@ -37,9 +37,9 @@ OUTPUT = Output(
             differs="The alert's own time chooses the index, not the clock.",
         ),
         Key("pipeline", "pipeline"),
-        Key("apikey", "api_key", secret=True),
-        Key("username", "user", unless="apikey"),
-        Key("password", "password", unless="apikey", secret=True),
+        Key("apikey", "api_key", unless=("username", "password"), secret=True),
+        Key("username", "user", when=("password",)),
+        Key("password", "password", when=("username",), secret=True),
         Key(
             "flattenfields",
             "flatten_fields",

@@ -42,7 +42,7 @@ OUTPUT = Output(
             default="true",
             convert=as_truth,
             when=("tls",),
-            unless="mutualtls",
+            unless=("mutualtls",),
             differs="falcosidekick does not heed it.",
         ),
         Key(

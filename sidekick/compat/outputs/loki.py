@@ -12,8 +12,8 @@ OUTPUT = Output(
     (
         Key("hostport", "url", "addresses"),
         Key("endpoint", "path", default="/loki/api/v1/push"),
-        Key("user", "user"),
-        Key("apikey", "password", secret=True),
+        Key("user", "user", when=("apikey",)),
+        Key("apikey", "password", when=("user",), secret=True),
         Key("tenant", "tenant", secret=True),
         Key("format", "line", default="text", written=True),
         Key(
