@@ -44,9 +44,12 @@ class Translation:
         """The configuration in our keys."""
         whole: dict[str, Any] = {}
         for setting in self.settings.values():
-            part = whole
+            part: Any = whole
             for step in setting.path[:-1]:
-                part = part.setdefault(str(step), {})
+                # What ought to be a section and is none is a fault; nothing stands below it.
+                part = part.setdefault(str(step), {}) if isinstance(part, dict) else None
+            if not isinstance(part, dict):
+                continue
             last = str(setting.path[-1])
             # An empty mapping only says that its section is there.
             part[last] = part.get(last, {}) if setting.value == {} else setting.value
