@@ -28,7 +28,13 @@ def texts() -> st.SearchStrategy[str]:
 
 def values() -> st.SearchStrategy[Any]:
     """What may stand behind a key."""
-    plain = texts() | st.integers() | st.booleans() | st.none() | st.floats(allow_nan=False)
+    plain = (
+        texts()
+        | st.integers()
+        | st.booleans()
+        | st.none()
+        | st.floats(allow_nan=False, allow_infinity=False)
+    )
     return st.recursive(
         plain,
         lambda inner: st.lists(inner, max_size=3) | st.dictionaries(texts(), inner),
