@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from decimal import Decimal
 from types import MappingProxyType
 from typing import Any
 
@@ -139,6 +140,11 @@ def _text(leaf: Any) -> str:
         return ""
     if isinstance(leaf, bool):
         return "true" if leaf else "false"
+    if isinstance(leaf, float):  # as Go's cast writes it, never with an exponent
+        text = format(Decimal(repr(leaf)), "f")
+        return text.rstrip("0").removesuffix(".") if "." in text else text
+    if isinstance(leaf, Mapping):
+        return msgspec.json.encode(leaf).decode()
     if isinstance(leaf, list):
         return ",".join(_text(item) for item in leaf)
     return str(leaf)

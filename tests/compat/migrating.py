@@ -53,7 +53,7 @@ def loaded(value: Any, environ: Mapping[str, str]) -> Settings:
     """The settings of falcosidekick's configuration as it is."""
     with TemporaryDirectory() as name:
         file = Path(name) / "config.yaml"
-        file.write_text(yaml.safe_dump(value))
+        file.write_text(yaml.safe_dump(value, allow_unicode=True, sort_keys=False))
         return load(file, environ).with_warnings(())
 
 

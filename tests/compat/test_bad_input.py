@@ -30,7 +30,7 @@ def values() -> st.SearchStrategy[Any]:
     """What may stand behind a key."""
     plain = (
         texts()
-        | st.integers()
+        | st.integers(-(2**62), 2**62)
         | st.booleans()
         | st.none()
         | st.floats(allow_nan=False, allow_infinity=False)

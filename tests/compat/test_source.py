@@ -33,7 +33,16 @@ def test_what_is_empty_in_the_file_is_unset(leaf: Any) -> None:
 
 @pytest.mark.parametrize(
     ("leaf", "text"),
-    [(True, "true"), (False, "false"), (2801, "2801"), (["a", "b"], "a,b"), ("x", "x")],
+    [
+        (True, "true"),
+        (False, "false"),
+        (2801, "2801"),
+        (1.5, "1.5"),
+        (2.0, "2"),
+        (1e20, "1" + 20 * "0"),
+        (["a", {"b": 1}], 'a,{"b":1}'),
+        ("x", "x"),
+    ],
 )
 def test_a_value_of_the_file_reads_as_in_a_variable(leaf: Any, text: str) -> None:
     assert Source({"key": leaf}, {}).given("key") == Given(text, place=("key",))
