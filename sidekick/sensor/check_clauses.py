@@ -258,8 +258,8 @@ def _paths(asked: _Asked, argument: str) -> Clauses:
             return _told(Paths(prefixes=whole, argument=argument))
         case "endswith":
             last = asked.texts[0].rpartition("/")
-            if last[1] and last[2] and not argument:
-                return _told(Paths(names=frozenset({last[2]})))
+            if last[1] and last[2]:
+                return _told(Paths(names=frozenset({last[2]}), argument=argument))
     return TRUE
 
 

@@ -6,9 +6,8 @@ Every result is an over-approximation: it holds wherever the exact one would, or
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
-from functools import reduce
-from itertools import product
+from dataclasses import fields, replace
+from itertools import combinations, product
 from typing import Any
 
 from sidekick.ebpf.filters import Clause, Paths
@@ -30,42 +29,97 @@ def both(left: Clauses, right: Clauses) -> Clauses:
         return right
     if right == TRUE or left == FALSE:
         return left
-    if len(left) * len(right) > _MOST:
-        if len(left) > len(right):
-            left, right = right, left
-        right = (reduce(join, right),)
+    while len(left) * len(right) > _MOST:
+        left, right = (left, _shorter(right)) if len(right) > len(left) else (_shorter(left), right)
     met = (meet(a, b) for a, b in product(left, right))
-    return _distinct(clause for clause in met if clause is not None)
+    return _united(clause for clause in met if clause is not None)
 
 
 def either(left: Clauses, right: Clauses, most: int = _MOST) -> Clauses:
     """Where a clause of one side holds."""
-    found = _distinct((*left, *right))
-    if ALL in found:
-        return TRUE
+    found = _united((*left, *right))
     while len(found) > most:
-        found = _with_two_joined(found)
+        found = _shorter(found)
     return found
 
 
-def _distinct(clauses: Iterable[Clause]) -> Clauses:
+def _united(clauses: Iterable[Clause]) -> Clauses:
+    """The same, with as few clauses as say exactly the same."""
     found: list[Clause] = []
     for clause in clauses:
-        if clause == ALL:
-            return TRUE
-        if clause not in found:
-            found.append(clause)
-    return tuple(found)
+        place = 0
+        while place < len(found):
+            both_in_one = unite(found[place], clause)
+            if both_in_one is None:
+                place += 1
+                continue
+            # Wider than it was, it may take in others as well.
+            del found[place]
+            clause, place = both_in_one, 0
+        found.append(clause)
+    return TRUE if ALL in found else tuple(found)
 
 
-def _with_two_joined(clauses: Clauses) -> Clauses:
-    """The first two that have something in common become one; if none have, everything is told."""
-    for i, one in enumerate(clauses):
-        for j in range(i + 1, len(clauses)):
-            joined = join(one, clauses[j])
-            if joined != ALL:
-                return (joined, *clauses[:i], *clauses[i + 1 : j], *clauses[j + 1 :])
-    return TRUE
+def _shorter(clauses: Clauses) -> Clauses:
+    """The two that lose least by it become one."""
+    pairs = combinations(range(len(clauses)), 2)
+    i, j = min(pairs, key=lambda pair: _loss(clauses[pair[0]], clauses[pair[1]]))
+    rest = (clause for place, clause in enumerate(clauses) if place not in (i, j))
+    return _united((*rest, join(clauses[i], clauses[j])))
+
+
+_WORTH: Mapping[str, int] = {
+    "paths": 64,
+    "dotted": 64,
+    "comms": 32,
+    "values": 32,
+    "any_bits": 16,
+    "in_container": 16,
+    "access": 8,
+    "failed": 4,
+    "not_values": 2,
+    "not_comms": 2,
+}
+"""What a test is worth: the more, the fewer calls pass it."""
+
+
+def _loss(a: Clause, b: Clause) -> int:
+    """What two clauses lose if they become one: tests that one of them has not, or other."""
+    return sum(
+        1 if _keeps(name, one, other) else worth
+        for name, worth in _WORTH.items()
+        if (one := getattr(a, name)) != (other := getattr(b, name))
+    )
+
+
+def _keeps(name: str, one: Any, other: Any) -> bool:
+    """Does a test stay one, though a wider one?"""
+    if not one or not other or name in ("failed", "in_container"):
+        return False
+    if name == "paths":
+        return bool(one.argument == other.argument)
+    return not isinstance(one, Mapping) or bool(one.keys() & other.keys())
+
+
+_NAMES = tuple(field.name for field in fields(Clause))
+
+
+def unite(a: Clause, b: Clause) -> Clause | None:
+    """What holds exactly where one of both does, if it is a clause as well."""
+    differing = [name for name in _NAMES if getattr(a, name) != getattr(b, name)]
+    if len(differing) > 1:
+        return None
+    name = differing[0] if differing else ""
+    one, other = getattr(a, name, None), getattr(b, name, None)
+    if name in ("networks", "not_networks"):
+        return None
+    if isinstance(one, Mapping) and isinstance(other, Mapping):
+        same_keys = one.keys() == other.keys()
+        if not same_keys or sum(one[key] != other[key] for key in one) > 1:
+            return None
+    if isinstance(one, Paths) and isinstance(other, Paths) and one.argument != other.argument:
+        return None
+    return join(a, b)
 
 
 def meet(a: Clause, b: Clause) -> Clause | None:

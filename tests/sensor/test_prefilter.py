@@ -1,9 +1,11 @@
 from __future__ import annotations
 
+import itertools
 import os
 import stat
 from collections.abc import Callable
 from dataclasses import fields
+from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
@@ -12,7 +14,7 @@ from hypothesis import strategies as st
 from sidekick.ebpf.calls import all_calls
 from sidekick.ebpf.filters import MAX_CLAUSES, Clause, Paths
 from sidekick.rules.engine import Engine
-from sidekick.sensor.clauses import ALL, FALSE, TRUE
+from sidekick.sensor.clauses import ALL, FALSE, TRUE, join, unite
 from sidekick.sensor.prefilter import Derivation, conditions, filters, with_leads, without
 from sidekick.sensor.record import Record
 from sidekick.sensor.stream import Stream
@@ -155,6 +157,43 @@ def test_a_call_that_some_rule_wants_whole_has_no_filter() -> None:
     nodes = conditions(found)
     assert set(nodes) == {"openat", "connect"}
     assert filters(found.graph, nodes) == {}
+
+
+def test_alternatives_that_differ_in_one_test_are_one_clause() -> None:
+    found = clauses(
+        "evt.type = openat and fd.num >= 0 and (fd.name = /a or fd.name startswith /b/"
+        " or (fd.name = /c and evt.is_open_read = true) or fd.filename = d)"
+    )
+    assert found == (
+        Clause(failed=False, access=frozenset({0, 2}), paths=Paths(frozenset({"/c"}))),
+        Clause(
+            failed=False,
+            paths=Paths(frozenset({"/a"}), frozenset({"/b/"}), frozenset({"d"})),
+        ),
+    )
+
+
+def test_too_many_clauses_lose_what_is_worth_least() -> None:
+    """A call by any of these names, or of any of these files, is still all that is told."""
+    rules = " or ".join(
+        f"(fd.name = /f{n} and proc.name = n{n} and evt.is_open_{way} = true)"
+        for n in range(20)
+        for way in ("read", "write")
+    )
+    found = clauses(f"evt.type = openat and ({rules})")
+    assert all(clause.comms and clause.paths for clause in found)
+
+
+def test_our_own_rules_ask_for_no_file_that_is_read_for_nothing() -> None:
+    from sidekick.rule_files import load_files
+
+    packs = sorted((Path(__file__).parents[2] / "config" / "rules").glob("*.yaml"))
+    found = Engine(load_files(packs))
+    made = filters(found.graph, conditions(found))
+    given: dict[str, int | bytes] = {"name": b"/srv/x", "flags": os.O_RDONLY, "mode": 0}
+    record = call_record("openat", 3, arguments=given, file=File(b"/srv/x"), comm=b"nginx")
+    assert len(made["openat"]) <= MAX_CLAUSES
+    assert not any(_passes(clause, record) for clause in made["openat"])
 
 
 @needs_official_files
@@ -402,6 +441,20 @@ def test_what_one_check_holds_for_is_told(check: str, negated: bool, records: li
 def test_whatever_a_rule_matches_is_told(condition: str, records: list[Record]) -> None:
     for record in records:
         _must_tell(condition, record)
+
+
+@settings(max_examples=examples(150, 5_000), deadline=None)
+@given(_conditions, _conditions, st.lists(_records(), min_size=4, max_size=4))
+def test_two_clauses_are_one_only_if_that_says_the_same(
+    left: str, right: str, records: list[Record]
+) -> None:
+    for record in records:
+        every = [*clauses(left, record.type), *clauses(right, record.type)]
+        for a, b in itertools.combinations(every, 2):
+            either = _passes(a, record) or _passes(b, record)
+            one = unite(a, b)
+            assert one is None or _passes(one, record) is either
+            assert _passes(join(a, b), record) or not either
 
 
 def test_every_test_of_a_clause_is_known_to_the_algebra() -> None:
