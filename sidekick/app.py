@@ -22,6 +22,7 @@ from sidekick.hub.event_counts import EventCounts
 from sidekick.hub.exposed import Exposed
 from sidekick.hub.hub import Hub
 from sidekick.hub.record import record_of
+from sidekick.hub.spool import LogError
 from sidekick.listener.tls import Certificates
 from sidekick.pipeline.process import Explanation, PipelineConfig, Process
 from sidekick.rule_engine import build_engine
@@ -33,6 +34,7 @@ from sidekick.settings import Settings, Watcher, changed_sections, load, needs_r
 from sidekick.settings.check import certificate_faults, make_process
 from sidekick.sinks import SinkConfig
 from sidekick.sources import source_module
+from sidekick.sources._forever import forever
 from sidekick.sources.falco import decode
 from sidekick.web.admin import AdminConfig
 from sidekick.web.asgi import first_call, serve_asgi
@@ -71,6 +73,7 @@ class App:
         self._has_changed()
         self._stop = asyncio.Event()
         self._signals = 0
+        self._lost: LogError | None = None
         self._started_ns = time.time_ns()
         self._sources: dict[str, asyncio.Task[None]] = {}
         self._reloading = asyncio.Lock()
@@ -101,6 +104,8 @@ class App:
                 await self._stop_sources(list(self._sources))
             await self.hub.drain(self.settings.shutdown.drain)
             log.info("stopped", extra={"waiting": _waiting(self.hub)})
+            if self._lost is not None:
+                raise self._lost
         finally:
             await self.hub.close()
 
@@ -245,7 +250,7 @@ class App:
             if name not in self._sources:
                 run = source_module(config.type).run
                 self._sources[name] = asyncio.create_task(
-                    _forever(
+                    forever(
                         name, lambda run=run, config=config: run(config, self.hub, self.engine)
                     ),
                     name=f"source-{name}",
@@ -290,9 +295,14 @@ class App:
         return self._watcher.changed()
 
     async def _watch(self) -> None:
-        """Look whether a file of the configuration or of the rules has other contents."""
+        """Look whether the log is still there, and a file of the configuration or of the rules has
+        other contents."""
         while True:
             await asyncio.sleep(_LOOK_SECS)
+            if self._lost is None:
+                self._lost = await asyncio.to_thread(self.hub.log_lost)
+                if self._lost is not None:
+                    self._stop.set()
             if await asyncio.to_thread(self._has_changed):
                 await self._reload_or_tell()
 
@@ -304,26 +314,6 @@ def _judges(settings: Settings) -> bool:
 
 def _engine_for(settings: Settings) -> Engine | None:
     return build_engine(settings.rules) if _judges(settings) else None
-
-
-async def _forever(name: str, run: Any) -> None:
-    """A source that ends or fails is started again, with a growing pause."""
-    pause = 1.0
-    while True:
-        began = time.monotonic()
-        try:
-            await run()
-        except ConfigError as error:
-            reason = str(error)
-            log.error(
-                "a source cannot start, trying again", extra={"source": name, "error": reason}
-            )
-        except Exception:
-            log.exception("a source failed; it is started again", extra={"source": name})
-        if time.monotonic() - began > 60:
-            pause = 1.0
-        await asyncio.sleep(pause)
-        pause = min(2 * pause, 30.0)
 
 
 def _waiting(hub: Hub) -> str:

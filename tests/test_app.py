@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import shutil
 import signal
 import socket
 import ssl
@@ -327,6 +328,23 @@ async def test_a_second_start_on_the_same_log_says_who_has_it(tmp_path: Path) ->
         assert done.returncode == 1
         assert f"pid {hub.process.pid}" in done.stderr
         assert "Traceback" not in done.stderr
+
+
+async def test_a_log_that_is_removed_under_it_ends_the_run_after_a_drain(tmp_path: Path) -> None:
+    kept = tmp_path / "kept.ndjson"
+    sinks = {"kept": {"type": "file", "path": str(kept)}}
+    async with system(tmp_path, {"sinks": sinks}) as hub:
+        await _post(hub, alert(1))
+        shutil.rmtree(tmp_path / "state")
+        await _post(hub, alert(2))
+        assert hub.process is not None
+        async with asyncio.timeout(20):
+            assert await hub.process.wait() == 1
+        assert "alerts.db: somebody removed the alert log" in hub.log()
+        assert "Traceback" not in hub.log()
+        assert kept.read_text().count("\n") == 2
+        await hub.start()
+        assert (await _post(hub, alert(3))).status_code == 200
 
 
 @pytest.mark.parametrize("out", [">/dev/full", "| true"])

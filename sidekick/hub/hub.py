@@ -194,6 +194,10 @@ class Hub:
         """A node's sensor is there, whether or not it has alerts."""
         self._counts.heard(heartbeat, time.time_ns())
 
+    def log_lost(self) -> LogError | None:
+        """What has happened to the log's file, if it is gone; blocks, so call it in a thread."""
+        return self._spool.lost()
+
     def problems(self) -> list[str]:
         """Why the hub is not ready; empty when it is."""
         found = [f"the alert log cannot be written: {self._writer.failing}"] * bool(

@@ -126,6 +126,17 @@ class Spool:
         self._db.close()
         self._lock.close()
 
+    def lost(self) -> LogError | None:
+        """What has happened if the file is not in its place any more: whatever is written from then
+        on ends with the process."""
+        # Inode numbers are not compared: some network file systems change them.
+        if self.path.exists() and os.fstat(self._lock.fileno()).st_nlink:
+            return None
+        return LogError(
+            f"{self.path}: somebody removed the alert log while it was in use; start again to begin "
+            "a new one"
+        )
+
     def last_seq(self) -> int:
         """The highest sequence number ever used, 0 for none."""
         highest: int = self._db.execute(

@@ -3,6 +3,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
+import shutil
 import sqlite3
 from pathlib import Path
 
@@ -60,6 +61,20 @@ def test_a_file_that_is_no_log_is_refused_with_what_to_do(tmp_path: Path) -> Non
     (tmp_path / "alerts.db").write_bytes(b"not a database at all" * 500)
     with pytest.raises(LogError, match="move the directory away"):
         spool_of(tmp_path)
+
+
+def test_a_log_that_was_removed_is_found_out(tmp_path: Path) -> None:
+    spool = spool_of(tmp_path / "state")
+    assert spool.lost() is None
+    shutil.rmtree(tmp_path / "state")
+    assert "removed the alert log" in str(spool.lost())
+    other = spool_of(tmp_path / "state")
+    assert "removed the alert log" in str(spool.lost()), "it is another's"
+    assert other.lost() is None
+    (tmp_path / "state" / "alerts.db").unlink()
+    assert "removed the alert log" in str(other.lost())
+    other.close()
+    spool.close()
 
 
 def test_a_lock_can_be_had_on_a_full_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
