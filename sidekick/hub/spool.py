@@ -130,11 +130,14 @@ class Spool:
         """What has happened if the file is not in its place any more: whatever is written from then
         on ends with the process."""
         # Inode numbers are not compared: some network file systems change them.
-        if self.path.exists() and os.fstat(self._lock.fileno()).st_nlink:
+        try:
+            if self.path.exists() and os.fstat(self._lock.fileno()).st_nlink:
+                return None
+        except OSError:  # a disk that fails: commits tell
             return None
         return LogError(
-            f"{self.path}: somebody removed the alert log while it was in use; start again to begin "
-            "a new one"
+            f"{self.path}: somebody removed the alert log while it was in use; start again to "
+            "begin a new one"
         )
 
     def last_seq(self) -> int:
