@@ -11,6 +11,7 @@ import signal
 import sys
 import time
 from collections.abc import AsyncIterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -250,9 +251,7 @@ class App:
             if name not in self._sources:
                 run = source_module(config.type).run
                 self._sources[name] = asyncio.create_task(
-                    forever(
-                        name, lambda run=run, config=config: run(config, self.hub, self.engine)
-                    ),
+                    forever(name, partial(run, config, self.hub, self.engine)),
                     name=f"source-{name}",
                 )
 
