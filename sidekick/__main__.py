@@ -26,7 +26,7 @@ _HELP = """Routes runtime security alerts: deduplicates, scores, routes and dura
     cls=Commands,
     package="sidekick.cli",
     help=_HELP,
-    context_settings={"help_option_names": ["-h", "--help"]},
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
 @click.option(
     "--debug", is_flag=True, envvar="SIDEKICK_DEBUG", expose_value=False, help="Show tracebacks."

@@ -28,6 +28,7 @@ config_option = click.option(
     "--config",
     type=click.Path(path_type=Path),
     envvar="SIDEKICK_CONFIG",
+    show_envvar=True,
     help="Configuration file, sidekick's or falcosidekick's; without it: falcosidekick's "
     "variables, or the defaults.",
 )
@@ -49,6 +50,7 @@ def api_options(function: F) -> F:
     @click.option(
         "--url",
         envvar="SIDEKICK_URL",
+        show_envvar=True,
         default=DEFAULT_URL,
         show_default=True,
         help="The hub's admin API.",
@@ -56,15 +58,21 @@ def api_options(function: F) -> F:
     @click.option(
         "--token",
         envvar="SIDEKICK_TOKEN",
+        show_envvar=True,
         default="",
-        help="Its token; rather in the environment: SIDEKICK_TOKEN.",
+        help="Its token; rather in the environment or a file: others see a command line.",
     )
     @click.option(
-        "--token-file", type=click.File(), envvar="SIDEKICK_TOKEN_FILE", help="File with the token."
+        "--token-file",
+        type=click.File(),
+        envvar="SIDEKICK_TOKEN_FILE",
+        show_envvar=True,
+        help="File with the token.",
     )
     @click.option(
         "--ca",
         envvar="SIDEKICK_CA",
+        show_envvar=True,
         default="",
         help="PEM file of the authority that signed its certificate.",
     )

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import shutil
+import sys
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -13,6 +15,7 @@ _STEERING = re.compile(
     "[\x00-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ud800-\udfff]"
 )
 """Control characters (C0, DEL, C1), and the invisible ones that reorder or hide text."""
+_LEAST_ROOM = 20
 _SHORT = {"\t": "\\t", "\n": "\\n", "\r": "\\r"}
 _COLOURS: dict[str, dict[str, Any]] = {
     "emergency": {"fg": "bright_red", "bold": True, "reverse": True},
@@ -56,10 +59,18 @@ def print_json(data: Any) -> None:
     click.echo(safe_json(msgspec.json.encode(data).decode()))
 
 
-def print_table(headings: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
-    """Columns as wide as their widest cell; numbers to the right; the last one is not padded."""
+def print_table(
+    headings: Sequence[str], rows: Iterable[Sequence[Any]], *, clip: bool = False
+) -> None:
+    """Columns as wide as their widest cell; numbers to the right; the last one is not padded.
+
+    ``clip``: on a terminal the last one takes no second line.
+    """
     cells = [[_cell(value) for value in row] for row in rows]
     widths = [max(map(len, column)) for column in zip(headings, *cells, strict=True)]
+    if clip and sys.stdout.isatty():
+        room = shutil.get_terminal_size().columns - sum(widths[:-1]) - 2 * len(widths[:-1])
+        cells = [[*row[:-1], _clipped(row[-1], max(room, _LEAST_ROOM))] for row in cells]
     numeric = [all(_is_number(row[n]) for row in cells) for n in range(len(headings))]
     _print_row(headings, widths, numeric)
     for row in cells:
@@ -72,6 +83,10 @@ def _print_row(cells: Sequence[str], widths: Sequence[int], numeric: Sequence[bo
         for cell, width, right in zip(cells, widths, numeric, strict=True)
     ]
     click.echo("  ".join(map(coloured, [*padded[:-1], padded[-1].rstrip()])))
+
+
+def _clipped(text: str, width: int) -> str:
+    return text if len(text) <= width else text[: width - 1] + "…"
 
 
 def _cell(value: Any) -> str:

@@ -50,7 +50,7 @@ def list_(api: Api, lane: str | None, limit: int, state: Path | None, as_json: b
             )
             for d in found
         ]
-        print_table(("ID", "LANE", "DIED", "TRIES", "RULE", "ERROR"), rows)
+        print_table(("ID", "LANE", "DIED", "TRIES", "RULE", "ERROR"), rows, clip=True)
 
 
 @command.command("show")

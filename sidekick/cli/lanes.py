@@ -46,4 +46,5 @@ def command(api: Api, as_json: bool) -> None:
             )
             for lane in found.lanes
         ],
+        clip=True,
     )

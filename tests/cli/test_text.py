@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import unicodedata
 
+import click
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -100,3 +101,21 @@ def test_a_length_of_time_is_short(seconds: float, text: str) -> None:
 )
 def test_a_size_is_in_the_unit_that_people_read(count: int, text: str) -> None:
     assert size(count) == text
+
+
+@pytest.mark.parametrize(
+    ("columns", "terminal", "last"),
+    [(48, True, "the first of many word…"), (1, True, "the first of many w…"), (40, False, None)],
+)
+def test_on_a_terminal_the_last_column_takes_no_second_line(
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    columns: int,
+    terminal: bool,
+    last: str | None,
+) -> None:
+    error = "the first of many words of an error"
+    monkeypatch.setenv("COLUMNS", str(columns))
+    monkeypatch.setattr("sys.stdout.isatty", lambda: terminal)
+    print_table(("LANE", "ERROR"), [("a" * 23, error)], clip=True)
+    assert click.unstyle(capsys.readouterr().out).splitlines()[1] == f"{'a' * 23}  {last or error}"
