@@ -17,6 +17,7 @@ from sidekick.settings.tree import Path
 def cross_check(settings: Settings, faults: Faults) -> None:
     """Add the faults between sections to ``faults``, those of every condition among them."""
     _check_ports(settings, faults)
+    _check_circles(settings, faults)
     # A sink or a window with a fault of its own is there all the same for a route that names it.
     known = settings.model_copy(update={"windows": _windows(settings, faults.value)})
     try:
@@ -68,6 +69,16 @@ def _check_ports(settings: Settings, faults: Faults) -> None:
             ("admin", "port"),
             f"wanted another port than listen.port, found {admin.port} for both",
         )
+
+
+def _check_circles(settings: Settings, faults: Faults) -> None:
+    """A topic that is read and written: each alert would come back as a new one, for ever."""
+    for name, sink in settings.sinks.items():
+        for other, source in settings.sources.items():
+            brokers = {*getattr(sink, "brokers", ())} & {*getattr(source, "brokers", ())}
+            if brokers and getattr(sink, "topic", None) in getattr(source, "topics", ()):
+                reason = f"sources.{other} reads the same topic: alerts would go round in circles"
+                faults.add(("sinks", name, "topic"), reason)
 
 
 def _path(dotted: str, value: Any) -> Path:

@@ -6,9 +6,12 @@ from pathlib import Path
 
 import pytest
 
+from sidekick import sinks, sources
 from sidekick.errors import ConfigError
 from sidekick.settings import load
 from sidekick.settings.check import certificate_faults
+from sidekick.sinks import sink_module
+from sidekick.sources import source_module
 
 SINK = "sinks: {chat: {type: stdout}}\n"
 
@@ -84,3 +87,33 @@ def test_a_fault_between_parts_has_its_place_in_the_file(
 def test_every_faulty_condition_is_told_at_once(tmp_path: Path) -> None:
     text = "route: {routes: [{match: 'a ='}]}\nsilences: [{match: 'b ='}]\nlisten: {prot: 1}\n"
     assert len(faults_of(tmp_path, SINK + text)) == 3
+
+
+KAFKA = (
+    "sources: {{fleet: {{type: kafka, brokers: ['k:9092'], topics: [{read}]}}}}\n"
+    "sinks: {{out: {{type: kafka, brokers: [{broker}], topic: alerts}}}}\n"
+)
+
+
+@pytest.fixture
+def real_types(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Kafka's classes are those of the product."""
+    monkeypatch.setattr(sinks, "sink_module", sink_module)
+    monkeypatch.setattr(sources, "source_module", source_module)
+
+
+@pytest.mark.usefixtures("real_types")
+def test_a_topic_that_is_read_and_written_is_a_circle(tmp_path: Path) -> None:
+    (fault,) = faults_of(tmp_path, KAFKA.format(read="alerts", broker="'j:9092', 'k:9092'"))
+    assert fault == (
+        "2:66: sinks.out.topic: sources.fleet reads the same topic:"
+        " alerts would go round in circles"
+    )
+
+
+@pytest.mark.usefixtures("real_types")
+@pytest.mark.parametrize(("read", "broker"), [("raw", "'k:9092'"), ("alerts", "'j:9092'")])
+def test_another_topic_or_other_brokers_are_none(tmp_path: Path, read: str, broker: str) -> None:
+    file = tmp_path / "sidekick.yaml"
+    file.write_text(KAFKA.format(read=read, broker=broker))
+    assert list(load(file, {}).sinks) == ["out"]
