@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any, Literal
@@ -47,13 +47,13 @@ def _index_time_ns(envelope: Envelope) -> int:
 def bulk_body(
     batch: Sequence[Envelope],
     action: Callable[[Envelope], bytes],
-    document: Callable[[Envelope], bytes],
+    documents: Iterable[bytes],
 ) -> bytes:
     """The NDJSON body that creates the document of every alert."""
     out = bytearray()
-    for envelope in batch:
+    for envelope, document in zip(batch, documents, strict=True):
         out += b'%b%b"}}\n' % (action(envelope), envelope.id.encode())
-        out += document(envelope)
+        out += document
         out += b"\n"
     return bytes(out)
 
@@ -69,13 +69,19 @@ def _second(secs: int) -> bytes:
     return datetime.fromtimestamp(secs, UTC).strftime("%Y-%m-%dT%H:%M:%S").encode()
 
 
-def check_answer(answer: Mapping[str, Any], clean: Callable[[str], str]) -> None:
-    """Raise ``PartlyDelivered`` with what the bulk API says of each item that failed."""
-    if not answer["errors"]:
-        return
+Results = list[dict[str, Any]]
+"""What the bulk API says of each item; none at all where nothing failed."""
+
+
+def results(answer: Mapping[str, Any]) -> Results:
+    """The results of an answer."""
+    return [item["create"] for item in answer["items"]] if answer["errors"] else []
+
+
+def check_results(found: Results, clean: Callable[[str], str]) -> None:
+    """Raise ``PartlyDelivered`` with what is said of each item that failed."""
     failed: dict[int, Retryable | Rejected] = {}
-    for i, item in enumerate(answer["items"]):
-        result = item["create"]
+    for i, result in enumerate(found):
         status = result["status"]
         if status not in _DONE:
             reason = _reason(result)

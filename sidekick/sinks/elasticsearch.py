@@ -26,11 +26,13 @@ from sidekick.model import Envelope
 from sidekick.section import Duration, Secret, Size
 from sidekick.sinks import LaneConfig, Sink, SinkConfig, _elastic_setup
 from sidekick.sinks._bulk import (
+    Results,
     Rotation,
     action_writer,
     bulk_body,
-    check_answer,
+    check_results,
     own_document,
+    results,
 )
 from sidekick.sinks._clean import cleaner
 from sidekick.sinks._falcosidekick import Compat
@@ -51,6 +53,9 @@ _NDJSON = _ACCEPT | {"Content-Type": "application/x-ndjson"}
 # The body itself is at fault; a batch is halved until the alert at fault is alone. Any other
 # status speaks of the address, the credentials or the moment.
 _REFUSED = frozenset({400, 413, 415, 422})
+_CREATED = {"status": 201}
+_UNFIT_FIELDS = 10  # of one alert that are left out
+_UNFIT_TOLD = 100
 _NO_LIFECYCLES = re.compile(r"no handler found|not available when running in serverless mode")
 
 
@@ -109,7 +114,8 @@ lane: {batch_items: 1000}
     replicas: int | None = Field(None, ge=0, le=100)
     """With `setup`: replicas of each shard; when not set, the cluster's default."""
     compat: Compat = ""
-    """`falcosidekick`: the document that that writes, which ends in `@timestamp`."""
+    """`falcosidekick`: the document that that writes, which ends in `@timestamp`; a field that does
+    not fit the index's mapping is left out of it, where otherwise the alert is a dead letter."""
     flatten_fields: bool = False
     """With `compat`: in the names of output fields `_` stands for each dot."""
     lane: LaneConfig = LaneConfig(
@@ -140,19 +146,54 @@ class Elasticsearch:
         if config.pipeline:
             self._path += f"&pipeline={config.pipeline}"
         self._clean = cleaner([config.api_key, config.password, *config.headers.values()])
+        self._unfit: set[str] = set()
         self._is_set_up = not config.setup
         self._setting_up = asyncio.Lock()
 
     async def send(self, batch: Sequence[Envelope]) -> None:
         if not self._is_set_up:
             await self._set_up()
-        body, headers = bulk_body(batch, self._action, self._document), _NDJSON
+        documents = [self._document(envelope) for envelope in batch]
+        found = await self._create(batch, documents)
+        if self._config.compat and found:
+            await self._create_without_unfit(batch, documents, found)
+        check_results(found, self._clean)
+
+    async def _create(self, batch: Sequence[Envelope], documents: Sequence[bytes]) -> Results:
+        body, headers = bulk_body(batch, self._action, documents), _NDJSON
         if self._config.gzip:
             body, headers = await compress(body), headers | {"Content-Encoding": "gzip"}
         answer = await self._ask("POST", self._path, body, headers)
         if not isinstance(answer, dict) or len(answer.get("items", ())) != len(batch):
             raise Retryable("answered something that is no result of a bulk request")
-        check_answer(answer, self._clean)
+        return results(answer)
+
+    async def _create_without_unfit(
+        self, batch: Sequence[Envelope], documents: list[bytes], found: Results
+    ) -> None:
+        """Create what failed for a field, without that field; ``found`` becomes what came of it."""
+        for _ in range(_UNFIT_FIELDS):
+            left = [i for i, one in enumerate(found) if self._leaves_out(documents, i, one)]
+            if not left:
+                return
+            again = await self._create([batch[i] for i in left], [documents[i] for i in left])
+            for i, one in zip(left, again or [_CREATED] * len(left), strict=True):
+                found[i] = one
+
+    def _leaves_out(self, documents: list[bytes], i: int, result: dict[str, Any]) -> bool:
+        """Leave the field at fault out of a document, if there is one."""
+        field = compatible.unfit_field(result)
+        before = documents[i]
+        if field:
+            self._tell_unfit(field)
+            documents[i] = compatible.without(before, field)
+        return documents[i] != before
+
+    def _tell_unfit(self, field: str) -> None:
+        if field not in self._unfit and len(self._unfit) < _UNFIT_TOLD:
+            self._unfit.add(field)
+            about = {"field": field, "index": self._config.index}
+            log.warning("a field does not fit the index and is left out of alerts", extra=about)
 
     async def probe(self) -> None:
         """Credentials that may only write are enough: being refused this page says nothing."""

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import msgspec
@@ -9,12 +10,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sidekick.errors import PartlyDelivered, Rejected, Retryable
+from sidekick.model import Envelope
 from sidekick.sinks._bulk import (
     Rotation,
     action_writer,
     bulk_body,
-    check_answer,
+    check_results,
     own_document,
+    results,
 )
 from tests.sinks.conformance import envelope, identity
 
@@ -27,12 +30,16 @@ def lines(body: bytes) -> list[Any]:
     return [json.loads(line) for line in body[:-1].split(b"\n")]
 
 
+def body_of(batch: Sequence[Envelope], action: Callable[[Envelope], bytes]) -> bytes:
+    return bulk_body(batch, action, map(own_document, batch))
+
+
 def plain(text: str) -> str:
     return text
 
 
 def test_each_alert_is_created_under_its_own_id() -> None:
-    body = bulk_body([envelope(0), envelope(7)], action_writer("falco", "none"), own_document)
+    body = body_of([envelope(0), envelope(7)], action_writer("falco", "none"))
 
     assert lines(body)[::2] == [
         {"create": {"_index": "falco", "_id": identity(0)}},
@@ -43,7 +50,7 @@ def test_each_alert_is_created_under_its_own_id() -> None:
 def test_a_document_gets_a_timestamp_and_is_otherwise_the_same() -> None:
     one = envelope(5)
 
-    document = lines(bulk_body([one], action_writer("falco", "none"), own_document))[1]
+    document = lines(body_of([one], action_writer("falco", "none")))[1]
 
     assert document.pop("@timestamp") == "2023-11-14T22:13:20.000000005Z"
     assert document == json.loads(one.body)
@@ -53,7 +60,7 @@ def test_a_document_gets_a_timestamp_and_is_otherwise_the_same() -> None:
 def test_any_alert_becomes_two_lines_of_json(fields: dict[str, str], time_ns: int) -> None:
     one = envelope(1, fields=fields, time_ns=time_ns)
 
-    action, document = lines(bulk_body([one], action_writer("falco", "daily"), own_document))
+    action, document = lines(body_of([one], action_writer("falco", "daily")))
 
     assert action["create"]["_id"] == one.id
     assert document["output_fields"] == fields
@@ -70,7 +77,7 @@ def test_any_alert_becomes_two_lines_of_json(fields: dict[str, str], time_ns: in
     ],
 )
 def test_the_index_is_named_by_the_time_of_the_alert(rotate: Rotation, index: str) -> None:
-    body = bulk_body([envelope(0)], action_writer("falco", rotate), own_document)
+    body = body_of([envelope(0)], action_writer("falco", rotate))
 
     assert lines(body)[0]["create"]["_index"] == index
 
@@ -91,9 +98,7 @@ def test_an_alert_whose_time_cannot_be_true_goes_to_the_index_of_its_receipt(
     one = envelope(0, time_ns=ON_2023_11_14)
     received = msgspec.structs.replace(one, received_ns=ON_2023_11_14 + int(days_after * DAY_NS))
 
-    assert lines(bulk_body([received], action_writer("falco", "daily"), own_document))[0][
-        "create"
-    ] == {
+    assert lines(body_of([received], action_writer("falco", "daily")))[0]["create"] == {
         "_index": index,
         "_id": one.id,
     }
@@ -102,10 +107,8 @@ def test_an_alert_whose_time_cannot_be_true_goes_to_the_index_of_its_receipt(
 def test_alerts_of_one_batch_go_to_the_index_of_their_own_day() -> None:
     times = [ON_2023_11_14, ON_2023_11_14 + DAY_NS, ON_2023_11_14]
 
-    body = bulk_body(
-        [envelope(n, time_ns=t) for n, t in enumerate(times)],
-        action_writer("a", "daily"),
-        own_document,
+    body = body_of(
+        [envelope(n, time_ns=t) for n, t in enumerate(times)], action_writer("a", "daily")
     )
 
     assert [one["create"]["_index"] for one in lines(body)[::2]] == [
@@ -121,8 +124,8 @@ def answer(*statuses: int, **error: Any) -> dict[str, Any]:
 
 
 def test_what_was_created_or_is_already_there_is_delivered() -> None:
-    check_answer(answer(201, 200), plain)
-    check_answer(answer(201, 409, 409), plain)
+    check_results(results(answer(201, 200)), plain)
+    check_results(results(answer(201, 409, 409)), plain)
 
 
 @pytest.mark.parametrize(
@@ -143,7 +146,7 @@ def test_the_status_of_an_item_tells_whether_it_may_succeed_later(
     status: int, error: dict[str, str], kind: type[Exception]
 ) -> None:
     with pytest.raises(PartlyDelivered) as caught:
-        check_answer(answer(201, status, 409, **error), plain)
+        check_results(results(answer(201, status, 409, **error)), plain)
 
     assert {i: type(e) for i, e in caught.value.failed.items()} == {1: kind}
 
@@ -153,7 +156,7 @@ def test_the_reason_is_told_with_its_cause() -> None:
     error = {"type": "document_parsing_exception", "reason": "[1:2] failed", "caused_by": cause}
 
     with pytest.raises(PartlyDelivered) as caught:
-        check_answer(answer(400, **error), plain)
+        check_results(results(answer(400, **error)), plain)
 
     assert str(caught.value.failed[0]) == (
         "answered 400 for this alert: document_parsing_exception: [1:2] failed: "

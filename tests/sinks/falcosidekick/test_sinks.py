@@ -18,6 +18,7 @@ from aiohttp import web
 from pydantic import ValidationError
 
 from sidekick.sinks import sink_module
+from sidekick.sinks._falcosidekick import elasticsearch
 from sidekick.sinks._falcosidekick.payload import payload
 from sidekick.sinks.alertmanager import Config as AlertmanagerConfig
 from sidekick.sinks.alertmanager import compatible_body
@@ -29,6 +30,7 @@ from tests.sinks.falcosidekick.alerts import UUID, sent
 from tests.sinks.http_stand import HttpStand, http_stand
 from tests.sinks.slack_stand import HOOK
 
+_PARSING = "document_parsing_exception"
 HEADERS = {"Content-Type": "application/json; charset=utf-8", "User-Agent": "Falcosidekick"}
 
 
@@ -161,6 +163,51 @@ async def test_elasticsearch_keeps_the_document(tmp_path: Path) -> None:
     assert found["@timestamp"] == found["time"] == "2026-01-02T10:20:30.5Z"
     assert found["output_fields"] == {"proc_name": "a", "proc_aname[2]": "b"}
     assert "sidekick" not in found
+
+
+@pytest.mark.servers
+async def test_elasticsearch_gets_an_alert_without_the_fields_that_do_not_fit(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    fields = {"n": {"type": "long"}, "m": {"type": "date"}, "proc": {"type": "keyword"}}
+    mappings = {"properties": {"output_fields": {"properties": fields}}}
+    batch = [
+        sent(output_fields={"n": 1}),
+        msgspec.structs.replace(
+            sent(output_fields={"n": "none", "m": "never", "proc.name": "a", "x": "b"}), id="other"
+        ),
+    ]
+    async with conform_elasticsearch.open_stand(tmp_path) as stand:
+        await stand.ask("PUT", f"/{stand.index}", {"mappings": mappings})
+        async with opened("elasticsearch", **{**stand.keys, "setup": False}) as sink:
+            await sink.send(batch)
+            await sink.send(batch)
+        found = await stand.documents()
+    assert sorted(len(one["output_fields"]) for one in found) == [1, 1]
+    assert {"x": "b"} in [one["output_fields"] for one in found]
+    assert all(one["@timestamp"] == "2026-01-02T10:20:30.5Z" for one in found)
+    assert caplog.text.count("does not fit the index") == 3
+
+
+@pytest.mark.parametrize(
+    ("result", "field"),
+    [
+        ({"status": 201}, ""),
+        ({"error": {"type": "other", "reason": "[output_fields.a] of type"}}, ""),
+        ({"error": {"type": _PARSING, "reason": "[1:2] [output_fields.a.b[2]] of type"}}, "a.b[2]"),
+        ({"error": {"type": _PARSING, "reason": "for [output_fields.a]: b"}}, "a"),
+        ({"error": {"type": _PARSING, "reason": "[1:2] [hostname] of type [long]"}}, ""),
+        ({"error": {"type": _PARSING}}, ""),
+    ],
+)
+def test_the_field_that_does_not_fit_is_known(result: dict[str, Any], field: str) -> None:
+    assert elasticsearch.unfit_field(result) == field
+
+
+def test_an_object_goes_with_its_field_and_a_field_with_its_object() -> None:
+    document = b'{"output_fields":{"a":{"b":1},"a.b":2,"a.b.c":3,"a.bc":4,"d":5}}'
+    left = json.loads(elasticsearch.without(document, "a.b"))["output_fields"]
+    assert left == {"a.bc": 4, "d": 5}
 
 
 @pytest.mark.servers
