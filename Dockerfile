@@ -3,6 +3,8 @@
 #   docker build -t sidekick .
 #   docker buildx build --platform linux/amd64,linux/arm64 --sbom=true --provenance=true -t REGISTRY/sidekick --push .
 #
+# arm64 without a registry or such a machine: tools/image-emulated arm64 FOLDER
+#
 # Each step is in tools/image, where the tests run it as well. What the image is made of is in it:
 # /opt/sidekick/sbom.cdx.json.
 ARG DEBIAN=bookworm-slim

@@ -20,10 +20,17 @@ async def page(type_name: str, old: str) -> str:
     parts = [
         old.partition(MARK)[0] + MARK,
         f"## What is sent\n\n{await sent(type_name)}",
+        *await _as_falcosidekick(type_name),
         "## Every setting\n",
         *settings_and_example(sink_module(type_name).Config),
     ]
     return "\n".join(parts).rstrip() + "\n"
+
+
+async def _as_falcosidekick(type_name: str) -> list[str]:
+    if "compat" not in sink_module(type_name).Config.model_fields:
+        return []
+    return [f"With `compat: falcosidekick`:\n\n{await sent(type_name, compat='falcosidekick')}"]
 
 
 def path_of(type_name: str) -> Path:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import re
 import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +19,7 @@ from sidekick.compat.absent import ABSENT
 from sidekick.model import Priority
 from sidekick.sensor import privileges
 from sidekick.settings import load
+from tests.faults.system import system
 from tests.helm.chart import CHART, NAME, Object, Refused, container, helm, one, render
 from tests.helm.values import FALCOSIDEKICK, SETTINGS, TABLE
 from tests.observability.rules import FOLDER, rules
@@ -346,6 +349,21 @@ def test_a_clouds_identity_is_the_accounts() -> None:
 
     assert found["eks.amazonaws.com/role-arn"] == "arn:aws:iam::1:role/r"
     assert found["azure.workload.identity/client-id"] == "an-id"
+
+
+async def test_helm_test_asks_a_hub_what_it_answers(tmp_path: Path) -> None:
+    (asking,) = one(render(), "Pod", f"{NAME}-test-connection")["spec"]["containers"]
+    *script, address = asking["command"]
+    assert address == f"http://{NAME}:2801"
+    async with system(tmp_path, {"sinks": {"out": {"type": "stdout"}}}) as hub:
+        command = [sys.executable, *script[1:], f"http://127.0.0.1:{hub.port}"]
+        done = await asyncio.to_thread(
+            subprocess.run, command, capture_output=True, text=True, timeout=30, check=False
+        )
+
+    assert done.returncode == 0, done.stderr
+    assert "GET /readyz 200" in done.stdout
+    assert 'POST /healthz 200 {"status": "ok"}' in done.stdout
 
 
 # -- the sensor ------------------------------------------------------------------------------------

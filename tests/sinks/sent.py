@@ -26,7 +26,9 @@ from sidekick.sinks import sink_module
 from sidekick.sources.falco import decode
 from tests.sinks.conformance import until
 from tests.sinks.http_stand import Got, http_stand
-from tests.sinks.syslog_stand import syslog_stand
+
+Keys = Mapping[str, Any]
+Recorder = Callable[[Keys], Awaitable[str]]
 
 ALERT: Mapping[str, Any] = {
     "hostname": "node-1",
@@ -67,14 +69,14 @@ def envelope() -> Envelope:
     )
 
 
-async def sent(type_name: str) -> str:
-    """Markdown: where it goes, in a sentence, and what arrives there."""
-    return await _RECORDERS[type_name](type_name)
+async def sent(type_name: str, **keys: Any) -> str:
+    """Markdown: where it goes, in a sentence, and what arrives there; ``keys`` are set as well."""
+    return await _RECORDERS[type_name]({"type": type_name, **keys})
 
 
-async def _deliver(type_name: str, keys: Mapping[str, Any]) -> None:
-    module = sink_module(type_name)
-    config = module.Config.model_validate({"type": type_name, **keys})
+async def _deliver(keys: Mapping[str, Any]) -> None:
+    module = sink_module(keys["type"])
+    config = module.Config.model_validate(keys)
     async with module.open_sink(config) as sink:
         await sink.send([envelope()])
 
@@ -84,10 +86,10 @@ async def _deliver(type_name: str, keys: Mapping[str, Any]) -> None:
 
 def _over_http(
     keys: Callable[[str], Mapping[str, Any]], answer: Callable[[], web.Response] = web.Response
-) -> Callable[[str], Awaitable[str]]:
-    async def record(type_name: str) -> str:
+) -> Recorder:
+    async def record(given: Keys) -> str:
         async with http_stand(lambda got: answer()) as stand:
-            await _deliver(type_name, keys(stand.url))
+            await _deliver({**keys(stand.url), **given})
             (got,) = stand.got
         return _request(got)
 
@@ -101,9 +103,10 @@ def _request(got: Got) -> str:
         for name, text in sorted(headers.items())
         if re.match("Content-(Type|Encoding)|X-(?!Amz|Elastic)", name)
     ]
-    place = got.path.partition("?")[0]
+    words = f"`{got.method} {got.path.partition('?')[0]}`"
+    words += f" with {', '.join(shown)}:" if shown else ":"
     lines = got.body.decode().strip().split("\n")
-    return _block(f"`{got.method} {place}` with {', '.join(shown)}:", "json", _indented(lines))
+    return _block(words, "json", _indented(lines))
 
 
 def _indented(documents: list[str]) -> str:
@@ -121,8 +124,8 @@ def _elastic() -> web.Response:
     return web.json_response(done, headers={"X-Elastic-Product": "Elasticsearch"})
 
 
-async def _alertmanager(type_name: str) -> str:
-    text = await _over_http(lambda url: {"urls": [url]})(type_name)
+async def _alertmanager(given: Keys) -> str:
+    text = await _over_http(lambda url: {"urls": [url]})(given)
     # From now on, whenever that is.
     return re.sub('"endsAt": "[^"]*"', '"endsAt": "2026-01-02T04:04:05.500000000Z"', text)
 
@@ -151,28 +154,31 @@ class _Producer:
     last: tuple[tuple[Any, ...], dict[str, Any]]
 
 
-async def _kafka(type_name: str) -> str:
+async def _kafka(given: Keys) -> str:
     with patch("aiokafka.AIOKafkaProducer", _Producer):
-        await _deliver(type_name, {"brokers": ["kafka:9092"], "topic": "falco-alerts"})
+        await _deliver({"brokers": ["kafka:9092"], "topic": "falco-alerts", **given})
     (topic, value, key), named = _Producer.last
-    headers = ", ".join(f"`{name}: {text.decode()}`" for name, text in named["headers"])
-    words = f"A message in the topic `{topic}`, with the key `{key.decode()}` and the headers"
-    return _block(f"{words} {headers}:", "json", _indented([value.decode()]))
+    words = f"A message in the topic `{topic}`, without key and headers:"
+    if key is not None:
+        headers = ", ".join(f"`{name}: {text.decode()}`" for name, text in named["headers"])
+        words = f"A message in the topic `{topic}`, with the key `{key.decode()}` and the headers "
+        words += f"{headers}:"
+    return _block(words, "json", _indented([value.decode()]))
 
 
-async def _file(type_name: str) -> str:
+async def _file(given: Keys) -> str:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "alerts.ndjson"
-        await _deliver(type_name, {"path": str(path)})
+        await _deliver({"path": str(path), **given})
         lines = path.read_text().splitlines()
     return _block("A line for each alert, which is:", "json", _indented(lines))
 
 
-async def _stdout(type_name: str) -> str:
+async def _stdout(given: Keys) -> str:
     texts = []
     for form in ("text", "json", "falco"):
         with _standard_output() as read:
-            await _deliver(type_name, {"format": form})
+            await _deliver({"format": form, **given})
             texts.append(read())
     return _block("With `format: text`, `json` and `falco`:", "text", "\n".join(texts))
 
@@ -193,16 +199,27 @@ def _standard_output() -> Iterator[Callable[[], str]]:
         os.close(reading)
 
 
-async def _syslog(type_name: str) -> str:
-    async with syslog_stand() as stand:
-        await _deliver(type_name, stand.keys)
-        await until(lambda: stand.messages)
-        (message,) = stand.messages
-    words = "A message over TCP, behind its length (a byte-order mark is before the text):"
-    return _block(words, "text", message.decode().replace("\ufeff", ""))
+async def _syslog(given: Keys) -> str:
+    came = bytearray()
+
+    async def read(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        came.extend(await reader.read())
+        writer.close()
+
+    server = await asyncio.start_server(read, "127.0.0.1", 0)
+    async with server:
+        port = server.sockets[0].getsockname()[1]
+        message = {"message": "json"} if given.get("compat") else {}
+        await _deliver({"host": "127.0.0.1", "port": port, **message, **given})
+        await until(lambda: came)
+    text = came.decode().replace("\ufeff", "").rstrip("\n")
+    # When and where this runs.
+    text = re.sub(r"^<5>\S+ \S+ Falco\[\d+\]", "<5>2026-01-02T03:04:05Z hub Falco[1]", text)
+    how = "ended by a newline" if given.get("compat") else "its length before it"
+    return _block(f"Over TCP, {how}:", "text", text)
 
 
-_RECORDERS: Mapping[str, Callable[[str], Awaitable[str]]] = {
+_RECORDERS: Mapping[str, Recorder] = {
     "alertmanager": _alertmanager,
     "elasticsearch": _over_http(lambda url: {"urls": [url]}, _elastic),
     "file": _file,
