@@ -53,6 +53,10 @@ _INSTEAD: Mapping[str, tuple[str, str]] = {
     "make run": ("sidekick run", "it would look after the .venv that runs this"),
     "make test": ("make -n test", "it is what runs this"),
     "make nightly": ("make -n nightly", "it takes hours"),
+    "docker run -p 2801:2801 -e SLACK_WEBHOOKURL -v sidekick:/var/lib/sidekick sidekick": (
+        "true",
+        "there is no image here; tests/image/test_page.py runs it",
+    ),
     "docker compose up": (
         "docker-compose config --quiet",
         "its images come from registries; test_compose_everywhere has the services themselves",
