@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from msgspec.structs import replace
 
 from sidekick.compat.key import Output, Path, is_true
 from sidekick.compat.source import Given, Source

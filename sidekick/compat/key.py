@@ -4,8 +4,9 @@ migration and the documentation are made from."""
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any, Literal
+
+import msgspec
 
 Path = tuple[str | int, ...]
 """Where a value stands in a configuration."""
@@ -52,8 +53,7 @@ def distinct(text: str) -> Any:
     return list(dict.fromkeys(comma_list(text)))
 
 
-@dataclass(frozen=True, slots=True)
-class Key:
+class Key(msgspec.Struct, frozen=True):
     """A key below its output ("webhookurl" of "slack"), or of the service itself.
 
     ``to`` is our setting, dotted, below the sink ("lane.batch_age"); "" where we have none.
@@ -82,8 +82,7 @@ class Key:
     note: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Output:
+class Output(msgspec.Struct, frozen=True):
     """One of falcosidekick's outputs and the sink that it becomes.
 
     ``switches`` are the keys that together switch it on; ``fixed`` are settings that its sink has

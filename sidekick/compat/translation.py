@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Any
+
+import msgspec
 
 from sidekick.compat.key import Path
 
 
-@dataclass(frozen=True, slots=True)
-class Setting:
+class Setting(msgspec.Struct, frozen=True):
     """One of our settings.
 
     ``key`` is that program's, "" for what we set of ourselves; ``variable`` or ``place`` says
@@ -30,8 +30,7 @@ class Setting:
     raw: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Translation:
+class Translation(msgspec.Struct, frozen=True):
     """``settings`` in the order of their writing; ``needless`` are keys that were set and have no
     counterpart because they need none, each with the reason."""
 
@@ -67,13 +66,12 @@ class Translation:
         return {path: one.variable for path, one in self.settings.items() if one.variable}
 
 
-@dataclass
-class Draft:
+class Draft(msgspec.Struct):
     """A translation in the making."""
 
-    settings: dict[Path, Setting] = field(default_factory=dict)
-    warnings: list[str] = field(default_factory=list)
-    needless: dict[str, str] = field(default_factory=dict)
+    settings: dict[Path, Setting] = {}
+    warnings: list[str] = []
+    needless: dict[str, str] = {}
 
     def set(self, setting: Setting) -> None:
         """Take a setting over; a later one for the same path counts."""

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Literal
+
+import msgspec
 
 Kind = Literal["string", "number", "char", "field", "variable", "word", "sign"]
 
@@ -25,8 +26,7 @@ _TOKEN = re.compile(
 _COMMENT = re.compile(r"\{\{(?:-[ \t\r\n]+)?/\*.*?\*/(?:[ \t\r\n]+-)?\}\}", re.DOTALL)
 
 
-@dataclass(frozen=True, slots=True)
-class Token:
+class Token(msgspec.Struct, frozen=True):
     """A word of an action. ``apart``: there is a blank before it."""
 
     kind: Kind
@@ -35,8 +35,7 @@ class Token:
     apart: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Action:
+class Action(msgspec.Struct, frozen=True):
     """What stands between ``{{`` and ``}}``."""
 
     tokens: tuple[Token, ...]

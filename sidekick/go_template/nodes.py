@@ -2,34 +2,31 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
+
+import msgspec
 
 Block = tuple["Node", ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Literal:
+class Literal(msgspec.Struct, frozen=True):
     """A constant; ``nil`` is None."""
 
     value: Any
 
 
-@dataclass(frozen=True, slots=True)
-class Dot:
+class Dot(msgspec.Struct, frozen=True):
     """``.``, the current value."""
 
 
-@dataclass(frozen=True, slots=True)
-class Variable:
+class Variable(msgspec.Struct, frozen=True):
     """``$name``; ``$`` is the data."""
 
     name: str
     place: str
 
 
-@dataclass(frozen=True, slots=True)
-class Field:
+class Field(msgspec.Struct, frozen=True):
     """``.name`` of a value."""
 
     of: Operand
@@ -37,8 +34,7 @@ class Field:
     place: str
 
 
-@dataclass(frozen=True, slots=True)
-class Call:
+class Call(msgspec.Struct, frozen=True):
     """A function and its arguments."""
 
     name: str
@@ -46,8 +42,7 @@ class Call:
     place: str
 
 
-@dataclass(frozen=True, slots=True)
-class Pipeline:
+class Pipeline(msgspec.Struct, frozen=True):
     """Commands, each given the value of the one before as its last argument."""
 
     commands: tuple[Operand, ...]
@@ -56,8 +51,7 @@ class Pipeline:
 Operand = Literal | Dot | Variable | Field | Call | Pipeline
 
 
-@dataclass(frozen=True, slots=True)
-class Assign:
+class Assign(msgspec.Struct, frozen=True):
     """``$x := pipeline`` (declares) or ``$x = pipeline``."""
 
     name: str
@@ -66,22 +60,19 @@ class Assign:
     place: str
 
 
-@dataclass(frozen=True, slots=True)
-class Text:
+class Text(msgspec.Struct, frozen=True):
     """Plain text."""
 
     text: str
 
 
-@dataclass(frozen=True, slots=True)
-class Print:
+class Print(msgspec.Struct, frozen=True):
     """The value of a pipeline as text."""
 
     value: Pipeline
 
 
-@dataclass(frozen=True, slots=True)
-class If:
+class If(msgspec.Struct, frozen=True):
     """``if``; with ``with`` the value becomes the dot."""
 
     condition: Pipeline | Assign
@@ -90,8 +81,7 @@ class If:
     sets_dot: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Range:
+class Range(msgspec.Struct, frozen=True):
     """``range``, over ``names`` of index and element."""
 
     value: Pipeline
@@ -102,8 +92,7 @@ class Range:
     place: str
 
 
-@dataclass(frozen=True, slots=True)
-class Leave:
+class Leave(msgspec.Struct, frozen=True):
     """``break`` or, if it goes on, ``continue``."""
 
     goes_on: bool

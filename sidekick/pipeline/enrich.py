@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
 
 import msgspec
 from pydantic import Field, model_validator
 
-from sidekick import go_template
 from sidekick.model import Alert
 from sidekick.pipeline.conditions import Condition, Conditions
 from sidekick.pipeline.template import Template
 from sidekick.pipeline.view import ALERT_KEYS, AlertView
 from sidekick.section import Section
+
+if TYPE_CHECKING:
+    from sidekick.go_template import Template as GoTemplate
 
 Value = str | int | float | bool
 
@@ -229,14 +232,16 @@ def _template(place: str, value: Value, conditions: Conditions) -> Template | No
         return None
 
 
-def _go_templates(
-    texts: Mapping[str, str], conditions: Conditions
-) -> dict[str, go_template.Template]:
+def _go_templates(texts: Mapping[str, str], conditions: Conditions) -> dict[str, GoTemplate]:
+    if not texts:
+        return {}
+    from sidekick.go_template import Template as GoTemplate  # takes 7 ms that few need
+
     found = {}
     for name, text in texts.items():
         _check_name("enrich.go_templates", name, conditions)
         try:
-            found[name] = go_template.Template(text)
+            found[name] = GoTemplate(text)
         except ValueError as error:
             conditions.fault(f"enrich.go_templates.{name}", str(error))
     return found

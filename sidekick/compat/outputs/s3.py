@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from msgspec.structs import replace
 
 from sidekick.compat.key import Key, Output
 from sidekick.compat.outputs._common import MINIMUM_PRIORITY
