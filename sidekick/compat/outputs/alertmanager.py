@@ -12,6 +12,10 @@ def _path(text: str) -> Any:
     return "/api/v2/alerts" if text == "/api/v1/alerts" else text
 
 
+def _seconds(text: str) -> Any:
+    return f"{int(text)}s"
+
+
 def _steps(text: str) -> Any:
     """ "10000:critical, 10:warning" as our list."""
     pairs = [item.partition(":") for item in comma_list(text)]
@@ -41,7 +45,7 @@ OUTPUT = Output(
             "expiresafter",
             "resolve_after",
             default="0",
-            convert=float,
+            convert=_seconds,
             written=True,
             note="Seconds; 0 leaves the end to Alertmanager.",
         ),
