@@ -20,7 +20,8 @@ _HEARTBEAT = "Falco internal: metrics snapshot"
 
 
 class AlertCounts:
-    """Counts each committed alert; the metrics' children are looked up once per label set."""
+    """Counts committed alerts; ``tell`` brings the counts into the metrics, once a commit: there
+    each step takes as long as all that is done for an alert here."""
 
     def __init__(self, events: EventCounts | None = None) -> None:
         self._events = events or EventCounts(MetricsConfig())
@@ -31,6 +32,10 @@ class AlertCounts:
         self._by_rule: dict[tuple[str, Priority, str], Any] = {}
         self._by_kind: dict[str, Any] = {}
         self._by_namespace: dict[tuple[Any, Priority], Any] = {}
+        self._rules: dict[tuple[str, Priority, str], int] = {}
+        self._kinds: dict[str, int] = {}
+        self._namespaces: dict[tuple[str, Priority], int] = {}
+        self._silenced = 0
         self._seen_ns: dict[tuple[str, bool], int] = {}
         self._intervals: dict[str, float] = {}
 
@@ -38,21 +43,36 @@ class AlertCounts:
         """Count one; a digest is none of a node's alerts, it only tells of them."""
         kind = assessment.kind
         if assessment.silenced_by:
-            metrics.silenced.inc()
+            self._silenced += 1
         key = (alert.source, alert.priority, alert.rule)
-        (self._by_rule.get(key) or self._of_rule(key)).inc()
-        (self._by_kind.get(kind) or self._of_kind(kind)).inc()
+        self._rules[key] = self._rules.get(key, 0) + 1
+        self._kinds[kind] = self._kinds.get(kind, 0) + 1
         for field in _NAMESPACE_FIELDS:
             namespace = alert.fields.get(field)
             if namespace and isinstance(namespace, str):
                 where = (namespace, alert.priority)
-                (self._by_namespace.get(where) or self._of_namespace(where)).inc()
+                self._namespaces[where] = self._namespaces.get(where, 0) + 1
                 break
         if kind == "digest":
             return
         self._events.add(alert)
         if alert.hostname:
             self._seen_ns[self._node(alert.hostname), alert.rule == _HEARTBEAT] = now_ns
+
+    def tell(self) -> None:
+        """Bring what was added since the last call into the metrics."""
+        for key, count in self._rules.items():
+            (self._by_rule.get(key) or self._of_rule(key)).inc(count)
+        for kind, count in self._kinds.items():
+            (self._by_kind.get(kind) or self._of_kind(kind)).inc(count)
+        for where, count in self._namespaces.items():
+            (self._by_namespace.get(where) or self._of_namespace(where)).inc(count)
+        if self._silenced:
+            metrics.silenced.inc(self._silenced)
+            self._silenced = 0
+        self._rules.clear()
+        self._kinds.clear()
+        self._namespaces.clear()
 
     def heard(self, heartbeat: Heartbeat, now_ns: int) -> None:
         """A sensor of ours is there."""

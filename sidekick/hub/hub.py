@@ -252,6 +252,7 @@ class Hub:
                 lane.push(one.envelope)
             touched.update(one.lanes)
             self._counts.add(one.alert, one.assessment, one.envelope.received_ns)
+        self._counts.tell()
         for lane in touched:
             lane.pump()
         for watcher in self._watchers:

@@ -64,6 +64,7 @@ class Lane:
         self._tasks: asyncio.TaskGroup | None = None
         self._flying: set[Delivery] = set()
         self._timer: asyncio.TimerHandle | None = None
+        self._timer_at = 0.0
         self._stopping = False
         self.tried = asyncio.Event()
         """Set once the sink was opened, or could not be."""
@@ -255,11 +256,18 @@ class Lane:
             times.append(age)
         opens = self._attempts.breaker.opens_at()
         later = [max(t, opens) for t in times if max(t, opens) > now]
+        at = min(later, default=0.0)
         if self._timer is not None:
+            if at == self._timer_at:
+                return
             self._timer.cancel()
             self._timer = None
-        if later:
-            self._timer = self._loop.call_at(min(later), self.pump)
+        if at:
+            self._timer, self._timer_at = self._loop.call_at(at, self._on_time), at
+
+    def _on_time(self) -> None:
+        self._timer = None
+        self.pump()
 
     async def _deliver(self, delivery: Delivery) -> None:
         assert self._sink is not None

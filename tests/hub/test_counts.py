@@ -29,6 +29,11 @@ def alert(rule: str = "Shell", hostname: str = "", **fields: Any) -> Alert:
     )
 
 
+def count(counted: AlertCounts, one: Alert, assessment: Assessment, now_ns: int) -> None:
+    counted.add(one, assessment, now_ns)
+    counted.tell()
+
+
 def values(metric: Counter | Gauge, **labels: str) -> list[float]:
     """The values of the series that have these labels."""
     return [
@@ -42,7 +47,7 @@ def values(metric: Counter | Gauge, **labels: str) -> list[float]:
 def test_an_alert_counts_for_its_rule_its_kind_and_its_namespace() -> None:
     counted = AlertCounts()
     for _ in range(2):
-        counted.add(alert("Counted twice", k8s_ns_name="counted"), FIRST, 0)
+        count(counted, alert("Counted twice", k8s_ns_name="counted"), FIRST, 0)
 
     rule = values(metrics.alerts, rule="Counted twice", priority="Critical", source="syscall")
     assert rule == [2.0]
@@ -51,14 +56,14 @@ def test_an_alert_counts_for_its_rule_its_kind_and_its_namespace() -> None:
 
 def test_what_a_silence_held_back_is_counted() -> None:
     (before,) = values(metrics.silenced)
-    AlertCounts().add(alert(), Assessment(fingerprint="f", silenced_by="node-upgrades"), 0)
-    AlertCounts().add(alert(), FIRST, 0)
+    count(AlertCounts(), alert(), Assessment(fingerprint="f", silenced_by="node-upgrades"), 0)
+    count(AlertCounts(), alert(), FIRST, 0)
 
     assert values(metrics.silenced) == [before + 1]
 
 
 def test_an_audit_alert_counts_for_the_namespace_of_its_object() -> None:
-    AlertCounts().add(alert(ka_target_namespace="audited"), FIRST, 0)
+    count(AlertCounts(), alert(ka_target_namespace="audited"), FIRST, 0)
 
     assert values(metrics.namespace_alerts, namespace="audited") == [1.0]
 
@@ -66,16 +71,16 @@ def test_an_audit_alert_counts_for_the_namespace_of_its_object() -> None:
 @pytest.mark.parametrize("value", [None, "", 7, ["a"], {"a": 1}])
 def test_what_is_no_name_is_no_namespace(value: object) -> None:
     before = values(metrics.namespace_alerts)
-    AlertCounts().add(alert(k8s_ns_name=value), FIRST, 0)
+    count(AlertCounts(), alert(k8s_ns_name=value), FIRST, 0)
 
     assert values(metrics.namespace_alerts) == before
 
 
 def test_a_node_was_seen_when_its_last_alert_came() -> None:
     counted = AlertCounts()
-    counted.add(alert(hostname="seen"), FIRST, 5 * SECOND)
-    counted.add(alert(hostname="seen"), REPEAT, 9 * SECOND)
-    counted.add(alert(hostname="seen"), DIGEST, 99 * SECOND)  # of alerts of long ago
+    count(counted, alert(hostname="seen"), FIRST, 5 * SECOND)
+    count(counted, alert(hostname="seen"), REPEAT, 9 * SECOND)
+    count(counted, alert(hostname="seen"), DIGEST, 99 * SECOND)  # of alerts of long ago
     assert values(metrics.node_seen, node="seen") == []
     counted.set_gauges()
 
@@ -84,8 +89,8 @@ def test_a_node_was_seen_when_its_last_alert_came() -> None:
 
 def test_a_heartbeat_is_told_from_an_alert() -> None:
     counted = AlertCounts()
-    counted.add(alert(hostname="beating"), FIRST, 5 * SECOND)
-    counted.add(alert("Falco internal: metrics snapshot", "beating"), FIRST, 6 * SECOND)
+    count(counted, alert(hostname="beating"), FIRST, 5 * SECOND)
+    count(counted, alert("Falco internal: metrics snapshot", "beating"), FIRST, 6 * SECOND)
     counted.set_gauges()
 
     assert values(metrics.node_seen, node="beating", kind="alert") == [5.0]
@@ -95,7 +100,7 @@ def test_a_heartbeat_is_told_from_an_alert() -> None:
 def test_a_sensor_that_says_it_is_there_was_heard_and_how_often_it_will_be() -> None:
     counted = AlertCounts()
     counted.heard(Heartbeat("with a sensor", 30), 7 * SECOND)
-    counted.add(alert(hostname="with a sensor"), FIRST, 9 * SECOND)
+    count(counted, alert(hostname="with a sensor"), FIRST, 9 * SECOND)
     counted.set_gauges()
 
     assert values(metrics.node_seen, node="with a sensor", kind="heartbeat") == [7.0]
@@ -109,7 +114,7 @@ def test_whatever_senders_write_the_series_are_bounded(monkeypatch: pytest.Monke
     counted = AlertCounts()
     for number in range(100):
         made_up = f"made up {number}"
-        counted.add(alert(made_up, made_up, k8s_ns_name=made_up), FIRST, SECOND)
+        count(counted, alert(made_up, made_up, k8s_ns_name=made_up), FIRST, SECOND)
         counted.heard(Heartbeat(made_up), SECOND)
     counted.set_gauges()
 
