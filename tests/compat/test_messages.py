@@ -78,6 +78,15 @@ def test_a_message_is_what_falcosidekick_sends(
     assert sent(tmp_path, configuration, body) == go.ask(UUID, body, configuration)["canonical"]
 
 
+def _collide(body: bytes, replacer: str) -> bool:
+    """Whether two fields get one name: falcosidekick then loses one of them, we do not."""
+    names = decode(body).fields
+    plain = {
+        name.replace("]", "").replace("[", replacer) if "[" in name else name for name in names
+    }
+    return bool(replacer) and len(plain) < len(names)
+
+
 _WORD = st.text("ab <>&{}()=:é", min_size=1, max_size=8)  # an empty one is none here
 _CONFIGURATIONS = st.fixed_dictionaries(
     {},
@@ -103,5 +112,6 @@ def test_whatever_is_configured_and_posted_is_what_go_makes_of_it(
     body = data.draw(bodies())
     theirs = go.ask(UUID, body, configuration)
     assume(theirs)
+    assume(not _collide(body, configuration.get("bracketreplacer", "")))
     folder = tmp_path_factory.getbasetemp()
     assert sent(folder, configuration, body) == theirs["canonical"]

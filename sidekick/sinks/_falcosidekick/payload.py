@@ -62,7 +62,8 @@ def _made(body: bytes, name: Callable[[str], str] | None) -> Payload:
     found = document.read_raw(body)
     fields = go_json.ordered(bytes(found.output_fields))
     if name is not None:
-        fields = dict(sorted((name(field), value) for field, value in fields.items()))
+        renamed = {name(field): value for field, value in fields.items()}
+        fields = {field: renamed[field] for field in sorted(renamed)}
     alert = Payload(
         found.uuid,
         found.output,

@@ -73,6 +73,11 @@ def test_sinks_that_tell_of_the_same_alert_share_its_payload() -> None:
     assert payload(sent().body) is payload(sent().body)
 
 
+def test_of_two_fields_with_one_new_name_the_last_stays() -> None:
+    one = sent(output_fields={"a.b": 1, "a_b": "text"})
+    assert payload(one.body, lambda name: name.replace(".", "_")).fields == {"a_b": "text"}
+
+
 def test_a_payload_with_other_names_is_nobody_elses() -> None:
     one = sent(output_fields={"proc.name": "a"})
     flat = payload(one.body, lambda name: name.replace(".", "_"))
