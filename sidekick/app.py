@@ -288,6 +288,8 @@ class App:
             log.error("the configuration stays as it was")
             for fault in error.faults:
                 log.error(fault)
+        except Exception:
+            log.exception("the configuration could not be reloaded")
 
     def _has_changed(self) -> bool:
         self._watch_rules(self.settings)  # a folder of rules may have got another file

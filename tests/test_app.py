@@ -19,6 +19,7 @@ import httpx
 import pytest
 import yaml
 
+from sidekick.app import App
 from tests.audit.events import event
 from tests.faults.load import Load, alert
 from tests.faults.receiver import receiver
@@ -345,6 +346,19 @@ async def test_a_log_that_is_removed_under_it_ends_the_run_after_a_drain(tmp_pat
         assert kept.read_text().count("\n") == 2
         await hub.start()
         assert (await _post(hub, alert(3))).status_code == 200
+
+
+async def test_a_reload_that_fails_in_an_unforeseen_way_is_told_and_ends_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    app = App(None, {}, {"state_dir": str(tmp_path)})
+
+    async def fails() -> None:
+        raise RuntimeError("disk image is malformed")
+
+    monkeypatch.setattr(app, "reload", fails)
+    await app._reload_or_tell()
+    assert "the configuration could not be reloaded" in caplog.text
 
 
 @pytest.mark.parametrize("out", [">/dev/full", "| true"])

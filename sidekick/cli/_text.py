@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import shutil
 import sys
+import unicodedata
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -67,7 +68,7 @@ def print_table(
     ``clip``: on a terminal the last one takes no second line.
     """
     cells = [[_cell(value) for value in row] for row in rows]
-    widths = [max(map(len, column)) for column in zip(headings, *cells, strict=True)]
+    widths = [max(map(_width, column)) for column in zip(headings, *cells, strict=True)]
     if clip and sys.stdout.isatty():
         room = shutil.get_terminal_size().columns - sum(widths[:-1]) - 2 * len(widths[:-1])
         cells = [[*row[:-1], _clipped(row[-1], max(room, _LEAST_ROOM))] for row in cells]
@@ -79,14 +80,29 @@ def print_table(
 
 def _print_row(cells: Sequence[str], widths: Sequence[int], numeric: Sequence[bool]) -> None:
     padded = [
-        cell.rjust(width) if right else cell.ljust(width)
+        " " * (width - _width(cell)) + cell if right else cell + " " * (width - _width(cell))
         for cell, width, right in zip(cells, widths, numeric, strict=True)
     ]
     click.echo("  ".join(map(coloured, [*padded[:-1], padded[-1].rstrip()])))
 
 
+def _width(text: str) -> int:
+    """Columns of a terminal that the text takes: two for East Asian letters and most emoji."""
+    return len(text) if text.isascii() else sum(map(_columns, text))
+
+
+def _columns(letter: str) -> int:
+    if unicodedata.combining(letter):
+        return 0
+    return 2 if unicodedata.east_asian_width(letter) in "WF" else 1
+
+
 def _clipped(text: str, width: int) -> str:
-    return text if len(text) <= width else text[: width - 1] + "…"
+    if _width(text) <= width:
+        return text
+    while _width(text) >= width:
+        text = text[:-1]
+    return text + "…"
 
 
 def _cell(value: Any) -> str:

@@ -119,3 +119,10 @@ def test_on_a_terminal_the_last_column_takes_no_second_line(
     monkeypatch.setattr("sys.stdout.isatty", lambda: terminal)
     print_table(("LANE", "ERROR"), [("a" * 23, error)], clip=True)
     assert click.unstyle(capsys.readouterr().out).splitlines()[1] == f"{'a' * 23}  {last or error}"
+
+
+def test_letters_that_take_two_columns_line_up(capsys: pytest.CaptureFixture[str]) -> None:
+    rows = [("日本", "x"), ("e\u0301t", "x"), ("🚨", "x"), ("abcd", "x")]
+    print_table(("NAME", "NEXT"), rows)
+    lines = capsys.readouterr().out.splitlines()[1:]
+    assert lines == ["日本  x", "e\u0301t    x", "🚨    x", "abcd  x"]
