@@ -10,7 +10,7 @@ import os
 import signal
 import sys
 import time
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any, TextIO
@@ -24,7 +24,7 @@ from sidekick.hub.exposed import Exposed
 from sidekick.hub.hub import Hub
 from sidekick.hub.record import record_of
 from sidekick.hub.spool import LogError
-from sidekick.listener.tls import Certificates
+from sidekick.listener.tls import Certificates, renewed
 from sidekick.pipeline.process import Explanation, PipelineConfig, Process
 from sidekick.rule_engine import build_engine
 from sidekick.rule_files import rule_paths
@@ -37,7 +37,6 @@ from sidekick.sinks import SinkConfig
 from sidekick.sources import source_module
 from sidekick.sources._forever import forever
 from sidekick.sources.falco import decode
-from sidekick.web.admin import AdminConfig
 from sidekick.web.asgi import first_call, serve_asgi
 from sidekick.web.health import exposition
 from sidekick.web.ingest import serve
@@ -78,6 +77,7 @@ class App:
         self._started_ns = time.time_ns()
         self._sources: dict[str, asyncio.Task[None]] = {}
         self._reloading = asyncio.Lock()
+        self._reloads: set[asyncio.Task[None]] = set()
         self.hub: Hub
 
     async def run(self) -> None:
@@ -212,11 +212,13 @@ class App:
 
     @contextlib.asynccontextmanager
     async def _background(self) -> AsyncIterator[None]:
-        tasks = [asyncio.create_task(self._watch(), name="configuration-watch")]
+        tasks = [asyncio.create_task(_told("watch", self._watch()), name="configuration-watch")]
         admin = self.settings.admin
         if admin.enabled:
             certificates = Certificates(admin.tls) if admin.tls else None
-            tasks.append(asyncio.create_task(self._admin(certificates), name="admin"))
+            tasks.append(
+                asyncio.create_task(_told("admin", self._admin(certificates)), name="admin")
+            )
         try:
             yield
         finally:
@@ -241,7 +243,7 @@ class App:
                 settings=lambda: self.settings,
                 started_ns=self._started_ns,
             )
-            async with _renewed(certificates, config):
+            async with renewed(certificates):
                 await serve_asgi(app, listener, certificates.context if certificates else None)
 
     # -- sources -----------------------------------------------------------------------------
@@ -272,7 +274,12 @@ class App:
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self._on_stop)
-        loop.add_signal_handler(signal.SIGHUP, lambda: loop.create_task(self._reload_or_tell()))
+        loop.add_signal_handler(signal.SIGHUP, self._on_hangup)
+
+    def _on_hangup(self) -> None:
+        reloading = asyncio.create_task(self._reload_or_tell(), name="reload")
+        self._reloads.add(reloading)  # the loop alone would not keep it
+        reloading.add_done_callback(self._reloads.discard)
 
     def _on_stop(self) -> None:
         """The first signal stops orderly; the second at once: the log keeps what is left."""
@@ -317,6 +324,14 @@ def _engine_for(settings: Settings) -> Engine | None:
     return build_engine(settings.rules) if _judges(settings) else None
 
 
+async def _told(part: str, work: Awaitable[None]) -> None:
+    """Whoever starts it looks at it only at the end; a fault must be told when it happens."""
+    try:
+        await work
+    except Exception:
+        log.exception("a part of the hub has ended", extra={"part": part})
+
+
 def _waiting(hub: Hub) -> str:
     """How many alerts the log keeps for which lanes, until the next start."""
     depths = {name: lane.status().depth for name, lane in hub.lanes.items()}
@@ -327,25 +342,6 @@ def _admin_application() -> Any:
     from sidekick.web.app import create_app
 
     return create_app
-
-
-@contextlib.asynccontextmanager
-async def _renewed(certificates: Certificates | None, config: AdminConfig) -> AsyncIterator[None]:
-    """Look now and then whether the certificates have changed."""
-
-    async def look() -> None:
-        assert certificates is not None
-        assert config.tls is not None
-        while True:
-            await asyncio.sleep(config.tls.check_every)
-            await asyncio.to_thread(certificates.reload_if_changed)
-
-    looking = asyncio.create_task(look()) if certificates else None
-    try:
-        yield
-    finally:
-        if looking is not None:
-            looking.cancel()
 
 
 def _freeze() -> None:

@@ -19,7 +19,7 @@ import httpx
 import pytest
 import yaml
 
-from sidekick.app import App
+from sidekick.app import App, _told
 from tests.audit.events import event
 from tests.faults.load import Load, alert
 from tests.faults.receiver import receiver
@@ -359,6 +359,15 @@ async def test_a_reload_that_fails_in_an_unforeseen_way_is_told_and_ends_nothing
     monkeypatch.setattr(app, "reload", fails)
     await app._reload_or_tell()
     assert "the configuration could not be reloaded" in caplog.text
+
+
+async def test_a_part_that_ends_is_told_when_it_happens(caplog: pytest.LogCaptureFixture) -> None:
+    async def breaks() -> None:
+        raise RuntimeError("oops")
+
+    await _told("watch", breaks())
+    assert "a part of the hub has ended" in caplog.text
+    assert caplog.records[0].__dict__["part"] == "watch"
 
 
 @pytest.mark.parametrize("out", [">/dev/full", "| true"])

@@ -12,7 +12,7 @@ from typing import Protocol
 
 from sidekick.listener.config import ListenerConfig
 from sidekick.listener.exchange import Service
-from sidekick.listener.tls import Certificates
+from sidekick.listener.tls import Certificates, renewed
 from sidekick.listener.wire import Connections, Limits
 
 _CLOSING_SECS = 5.0
@@ -52,9 +52,10 @@ async def serve(
         )
     else:
         server = await _on_unix_socket(connections, path)
-    sweeper = loop.create_task(_sweep(connections, certificates, config), name="listener-sweep")
+    sweeper = loop.create_task(_sweep(connections), name="listener-sweep")
     try:
-        yield 0 if path else server.sockets[0].getsockname()[1]
+        async with renewed(certificates):
+            yield 0 if path else server.sockets[0].getsockname()[1]
     finally:
         sweeper.cancel()
         server.close()
@@ -76,18 +77,11 @@ async def _on_unix_socket(connections: Connections, path: Path) -> asyncio.Serve
     return server
 
 
-async def _sweep(
-    connections: Connections, certificates: Certificates | None, config: ListenerConfig
-) -> None:
-    """Every second: end what takes too long; now and then look at the certificates."""
-    loop = asyncio.get_running_loop()
-    looked = loop.time()
+async def _sweep(connections: Connections) -> None:
+    """Every second: end what takes too long."""
     while True:
         await asyncio.sleep(1.0)
         connections.sweep()
-        if certificates and config.tls and loop.time() - looked >= config.tls.check_every:
-            looked = loop.time()
-            await asyncio.to_thread(certificates.reload_if_changed)
 
 
 async def _close(connections: Connections, service: FinishingService) -> None:

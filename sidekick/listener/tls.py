@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import logging
 import os
 import ssl
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
 from typing import Literal
 
 from sidekick.errors import ConfigError
@@ -41,6 +43,7 @@ class Certificates:
     def __init__(self, config: TlsConfig) -> None:
         """Read the files; raises ConfigError that says which of them is unusable and why."""
         self._config = config
+        self.check_every = config.check_every
         self._stamp = _stamp(config)
         self._current = self.context = _context(config)
         self.context.sni_callback = self._choose
@@ -66,6 +69,23 @@ class Certificates:
     def _choose(self, connection: ssl.SSLObject, name: str | None, old: ssl.SSLContext) -> None:
         """Called by OpenSSL in each handshake, with or without a server name."""
         connection.context = self._current
+
+
+@contextlib.asynccontextmanager
+async def renewed(certificates: Certificates | None) -> AsyncIterator[None]:
+    """Look now and then whether the certificates have changed."""
+    looking = asyncio.create_task(_look(certificates)) if certificates else None
+    try:
+        yield
+    finally:
+        if looking is not None:
+            looking.cancel()
+
+
+async def _look(certificates: Certificates) -> None:
+    while True:
+        await asyncio.sleep(certificates.check_every)
+        await asyncio.to_thread(certificates.reload_if_changed)
 
 
 def _stamp(config: TlsConfig) -> Stamp:

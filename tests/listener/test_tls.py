@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import socket
 import ssl
 import threading
@@ -11,7 +12,7 @@ import pytest
 import trustme
 
 from sidekick.errors import ConfigError
-from sidekick.listener.tls import Certificates, TlsConfig
+from sidekick.listener.tls import Certificates, TlsConfig, renewed
 
 
 def write(folder: Path, name: str) -> TlsConfig:
@@ -83,3 +84,13 @@ def test_a_missing_authority_is_named(tmp_path: Path) -> None:
     config = write(tmp_path, "one.test").model_copy(update={"client_ca": str(tmp_path / "ca.pem")})
     with pytest.raises(ConfigError, match=r"client_ca.*ca\.pem.*No such file"):
         Certificates(config)
+
+
+async def test_certificates_are_looked_at_while_they_are_in_use(tmp_path: Path) -> None:
+    config = write(tmp_path, "one.test").model_copy(update={"check_every": 0.01})
+    certificates = Certificates(config)
+    async with renewed(certificates), renewed(None):
+        write(tmp_path, "two.test")
+        async with asyncio.timeout(10):
+            while served(certificates) != "two.test":
+                await asyncio.sleep(0.01)
