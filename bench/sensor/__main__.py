@@ -1,6 +1,6 @@
 """What the sensor costs, with Falco's official stable rules, beside Falco's figures.
 
-    python -m bench.sensor [--only openclose,latency] [--rounds 15] [--seconds 60]
+    python -m bench.sensor [--only openclose,latency] [--rounds 15] [--seconds 60] [--cpu-time]
 
 Needs root, a C compiler, and the shared harness and rule files beside this checkout. Each workload
 runs in turns with and without the sensor, on one CPU; a figure is the median of the pairs. Falco's
@@ -48,7 +48,7 @@ def main() -> int:
         return 1
     chosen = [name for name in (*_OPS, *_LOADS) if _is_chosen(name, options.only)]
     print(f"{platform.machine()}, {os.cpu_count()} cores, Linux {platform.release()}, ", end="")
-    print(f"Python {platform.python_version()}\n")
+    print(f"Python {platform.python_version()}, load {os.getloadavg()[0]:.1f}\n")
     print(_line(Row("work", "bare", "with ours", "Falco", "wanted", None)), " met?")
     all_met = True
     with tempfile.TemporaryDirectory(prefix="sidekick-bench-", dir=options.scratch) as scratch:
@@ -62,6 +62,11 @@ def _options() -> Any:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--only", default="", help="parts by prefix, comma separated")
     parser.add_argument("--rounds", type=int, default=15)
+    parser.add_argument(
+        "--cpu-time",
+        action="store_true",
+        help="count the CPU time of the workloads, not the time that passes: on a busy machine",
+    )
     parser.add_argument("--seconds", type=float, default=60, help="of each load at a pace")
     parser.add_argument("--scratch", type=Path, help="directory for state")
     parser.add_argument("--harness", type=Path, default=_SHARED / "sensor-bench")
@@ -83,7 +88,7 @@ def _line(row: Row) -> str:
 def _rows(chosen: list[str], options: Any, scratch: Path) -> Iterator[Row]:
     ops = [name for name in _OPS if name in chosen]
     if ops:
-        program = work.build(options.harness, scratch)
+        program = work.build(options.harness, scratch, cpu_time=options.cpu_time)
         found = work.measure(program, options.rules, scratch, ops, options.rounds)
         for name in ops:
             yield _op_row(name, found[name])
@@ -152,7 +157,7 @@ def _repeats(options: Any, scratch: Path) -> Row:
 def _unpaced(options: Any, scratch: Path) -> Row:
     found = loads.flood(options.rules, scratch, names=_NAMES, rate=0, seconds=10)
     row = _flood_row("unpaced", found, "70-74 % unseen, a log line", "drops counted, an alert")
-    met = abs(found.missing) <= 0.001 * found.opens and (found.told or not found.lost)
+    met = found.missing <= 0 and (found.told or not found.lost)
     return Row(row.work, row.bare, row.ours, row.falco, row.wanted, met)
 
 

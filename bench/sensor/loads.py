@@ -88,6 +88,8 @@ class Flood:
     alerts: int
     repeats: int
     lost: int
+    unsent: int
+    """Of the lost, alerts that the sender had no room for."""
     told: bool
     sensor_share: float
     hub_share: float
@@ -100,7 +102,7 @@ class Flood:
     @property
     def missing(self) -> int:
         """Opens that nothing accounts for; below zero: something else happened meanwhile."""
-        return self.opens - self.alerts - self.lost
+        return self.opens - self.alerts - (self.lost - self.unsent)
 
 
 def flood(
@@ -138,6 +140,7 @@ def _flood(
         grown("sidekick_sensor_alerts_total"),
         grown("sidekick_sensor_repeats_total"),
         grown("sidekick_sensor_drops_total"),
+        grown('sidekick_sensor_drops_total{reason="sender"}'),
         told,
         100 * (after.sensor - before.sensor) / took,
         100 * (after.hub - before.hub) / took,
