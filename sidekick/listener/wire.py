@@ -105,8 +105,11 @@ class Connection(asyncio.Protocol):
         self._shared = shared
         self._queue: deque[Exchange] = deque()
         self._state = _GONE
-        self._parser: Any = None  # a cycle, broken in connection_lost
+        # A cycle, broken in connection_lost: garbage collection is rare, and bodies are large.
+        self._parser: Any = None
+        self._body: bytes | bytearray = b""
         self._unparsed: bytes | memoryview = b""
+        self._exchange: Exchange | None = None  # a cycle as well
         self._parsing = False
         self._paused = False
         self._unread = False  # the client does not take its answers
@@ -134,8 +137,8 @@ class Connection(asyncio.Protocol):
         self._state = _GONE
         self._queue.clear()
         self._release()
-        self._unparsed = b""
-        self._parser = None
+        self._unparsed = self._body = b""
+        self._parser = self._exchange = None
         self._shared.open.pop(self, None)
         self._shared.gone.set()
 
@@ -235,7 +238,7 @@ class Connection(asyncio.Protocol):
             return
         self._target = b""
         self._headers: dict[bytes, bytes] = {}
-        self._body: bytes | bytearray = b""
+        self._body = b""
         self._size = self._fed = self._header_count = self._counted = 0
         self._enter(_HEAD)
 
@@ -290,7 +293,8 @@ class Connection(asyncio.Protocol):
     def on_message_complete(self) -> None:
         if self._state != _BODY:
             return
-        exchange = self._exchange
+        exchange, self._exchange = self._exchange, None
+        assert exchange is not None
         exchange.body, self._body = self._body, b""
         exchange.keep_alive = self._parser.should_keep_alive()
         self._enter(_ANSWER)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
+import weakref
 from collections.abc import AsyncIterator, Callable
 
 import pytest
@@ -347,3 +349,23 @@ def test_any_bytes_are_answered_or_ended_and_the_next_request_works(pieces: list
             assert wire.connections.large_bytes == 0
 
     asyncio.run(run())
+
+
+@pytest.mark.parametrize("data", [request("POST", "/", b"abc"), request("POST", "/", b"abc")[:-1]])
+async def test_a_connection_that_has_gone_is_held_by_nothing(data: bytes) -> None:
+    """Not even by itself: collecting garbage is rare, and what a connection holds may be large."""
+    gc.disable()
+    try:
+        async with wired() as wire:
+            async with wire.open() as (_, writer):
+                writer.write(data)
+                await until(lambda: wire.service.taken or _reads_a_body(wire.connections))
+                (there,) = map(weakref.ref, wire.connections.open)
+            await until(lambda: not wire.connections.open)
+            await until(lambda: there() is None)
+    finally:
+        gc.enable()
+
+
+def _reads_a_body(connections: Connections) -> bool:
+    return any(connection._exchange is not None for connection in connections.open)
