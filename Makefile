@@ -1,4 +1,4 @@
-.PHONY: run test nightly check ebpf bench bench-peer bench-sensor docs site lock venv clean
+.PHONY: run test nightly check ebpf kernel bench bench-peer bench-sensor docs site lock venv clean
 
 BIN := .venv/bin
 
@@ -30,6 +30,9 @@ bench-sensor: venv  ## what the sensor costs and what load it bears, beside Falc
 
 ebpf:  ## rebuild the sensor's programs (needs clang, llvm, libbpf-dev)
 	@$(MAKE) -C sidekick/ebpf
+
+kernel: venv  ## the tests of the sensor's programs on Debian's kernel, in an emulator (ARGS="KERNEL.deb" for another)
+	@tools/boot-kernel $(ARGS)
 
 docs: venv  ## regenerate what is generated: configuration reference, JSON schema, pages of sinks, table of rules
 	@$(BIN)/python -m sidekick.settings.reference

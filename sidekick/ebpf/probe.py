@@ -19,6 +19,7 @@ import errno
 import mmap
 import os
 import platform
+import re
 import select
 import struct
 import time
@@ -45,6 +46,10 @@ from sidekick.errors import SensorUnavailable
 
 WAKE_SECS = 0.006
 """Longer than the kernel's pause between two wake-ups."""
+
+OLDEST_KERNEL = (5, 11)
+"""It has ``bpf_get_current_task_btf``, the youngest of what the programs cannot do without. An
+older one is tried all the same: distributions bring much to theirs."""
 
 _OBJECTS = Path(__file__).with_name("objects")
 _KERNEL_BTF = Path("/sys/kernel/btf/vmlinux")
@@ -151,7 +156,15 @@ def _unavailable(error: BpfError) -> SensorUnavailable:
             "the sensor needs root, or CAP_BPF and CAP_PERFMON (in a container also: no seccomp"
             f" profile that forbids bpf(2)): {error}"
         )
-    return SensorUnavailable(f"the kernel {platform.release()} refuses the sensor: {error}")
+    release = platform.release()
+    if _version(release) < OLDEST_KERNEL:
+        oldest = ".".join(map(str, OLDEST_KERNEL))
+        return SensorUnavailable(f"the sensor needs a kernel from {oldest} on; this is {release}")
+    return SensorUnavailable(f"the kernel {release} refuses the sensor: {error}")
+
+
+def _version(release: str) -> tuple[int, ...]:
+    return tuple(int(number) for number in re.findall(r"\d+", release)[:2])
 
 
 class Probe:

@@ -16,7 +16,7 @@ _ARRAY, _STRUCT, _UNION = 3, 4, 5
 _TRANSPARENT = {8, 9, 10, 11, 18}  # typedef, volatile, const, restrict, type tag
 _EACH = {4: 12, 5: 12, 6: 8, 13: 8, 15: 12, 19: 12}
 _FIXED = {1: 4, 3: 12, 14: 4, 17: 4}
-_FIELD_OFFSET, _FIELD_SIZE = 0, 1
+_FIELD_OFFSET, _FIELD_SIZE, _FIELD_EXISTS, _TYPE_EXISTS = 0, 1, 2, 8
 
 
 @dataclass(frozen=True)
@@ -84,6 +84,16 @@ class Types:
 
 def fields_asked_for(elf: bytes) -> Iterator[tuple[str, list[str]]]:
     """Structures (with their flavour) and paths of members whose offset or size is wanted."""
+    return _asked(elf, _FIELD_OFFSET, _FIELD_SIZE)
+
+
+def structures_in_doubt(elf: bytes) -> set[str]:
+    """Structures of which the object asks first whether the kernel has them, or a field of them."""
+    found = _asked(elf, _FIELD_EXISTS, _TYPE_EXISTS)
+    return {name.partition("___")[0] for name, _ in found}
+
+
+def _asked(elf: bytes, *kinds: int) -> Iterator[tuple[str, list[str]]]:
     types = Types(elf_section(elf, ".BTF"))
     extra = elf_section(elf, ".BTF.ext")
     header, start, length = struct.unpack_from("<I16xII", extra, 4)
@@ -94,7 +104,7 @@ def fields_asked_for(elf: bytes) -> Iterator[tuple[str, list[str]]]:
         for _ in range(count):
             _, number, access, kind = struct.unpack_from("<4I", extra, at)
             at += 16
-            if kind in (_FIELD_OFFSET, _FIELD_SIZE):
+            if kind in kinds:
                 yield _path(types, number, types.text(access))
 
 

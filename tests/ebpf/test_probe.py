@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import os
-import signal
-import struct
-import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -16,7 +13,7 @@ from sidekick.ebpf.probe import Probe
 from sidekick.sensor import decode
 from sidekick.sensor.decode import Record
 from sidekick.sensor.record import Kind
-from tests.ebpf.kernel import LIBC, Watcher, watching
+from tests.ebpf.kernel import Watcher, watching
 
 CALLS = {"openat", "execve", "chdir", "mkdir"}
 
@@ -164,40 +161,6 @@ def test_the_same_call_has_the_same_identity(watcher: Watcher, tmp_path: Path) -
     assert same == again == third == kept
     assert hash(same) == hash(again)
     assert len({same, other, written, higher}) == 4, "path, flags and descriptor"
-
-
-def _by_fork() -> None:
-    if not os.fork():
-        os._exit(0)
-    os.wait()
-
-
-def _by_clone3() -> None:
-    arguments = struct.pack("<11Q", 0, 0, 0, 0, signal.SIGCHLD, 0, 0, 0, 0, 0, 0)
-    if not LIBC.syscall(435, arguments, len(arguments)):
-        os._exit(0)
-    os.wait()
-
-
-def _by_vfork() -> None:
-    subprocess.run(["/bin/true"], check=True)
-
-
-@pytest.mark.parametrize(
-    ("call", "act"), [("clone", _by_fork), ("clone3", _by_clone3), ("vfork", _by_vfork)]
-)
-def test_whatever_call_makes_a_process_its_birth_is_told(
-    call: str, act: Callable[[], None]
-) -> None:
-    with watching({"clone", "clone3", "fork", "vfork"}) as watcher:
-        records = watcher.records_of(act)
-
-    birth = _one(records, Kind.FORK)
-    child = birth["child_pid"]
-    told = [record for record in records if record.type == call and record.kind is Kind.CALL]
-    assert birth.header.pid != child == birth["child_tid"]
-    assert any(record.result == child for record in told)
-    assert any(r.kind is Kind.EXIT and r.header.pid == child for r in records)
 
 
 def test_what_nobody_asked_for_is_not_told_but_for_state(watcher: Watcher, tmp_path: Path) -> None:
