@@ -299,11 +299,22 @@ static __always_inline u32 filter_no_socket(const struct filter *filter)
 	return alive;
 }
 
+/* Why a socket's ends may not be those of the call. */
+#define DOUBT_FAILED 1 /* it did not connect */
+#define DOUBT_NAMED 2 /* it names a peer of its own, as sendto(2) may; connect(2) makes it the socket's */
+
+static __always_inline u32 doubts(const struct shape *shape, const u64 args[ARGUMENTS], long result)
+{
+	if (result < 0 && result != -EINPROGRESS)
+		return DOUBT_FAILED;
+	return shape->arguments[4] == ARGUMENT_ADDRESS && args[4] ? DOUBT_NAMED : 0;
+}
+
 /*
  * The tests of a socket. What it is not connected to is not known here: of a call that failed only
  * the family counts, unless an address may turn IPv6 into IPv4.
  */
-static __always_inline u32 filter_socket_of(u32 index, u64 address, u32 failed, const bool fast)
+static __always_inline u32 filter_socket_of(u32 index, u64 address, u32 doubt, const bool fast)
 {
 	struct file *file = AS(fast, file, address);
 	struct filter *filter = filter_at(index);
@@ -320,10 +331,12 @@ static __always_inline u32 filter_socket_of(u32 index, u64 address, u32 failed, 
 	socket = AS(fast, socket, GET(fast, file, private_data));
 	sock = GET(fast, socket, sk);
 	ends.family = GET(fast, sock, __sk_common.skc_family);
-	if (failed)
+	if (doubt & DOUBT_FAILED)
 		ends.family = ends.family == AF_INET6 ? 0 : ends.family;
 	else if (ends.family == AF_INET || ends.family == AF_INET6)
 		fill_inet(&ends, sock, fast);
+	if (doubt & DOUBT_NAMED)
+		ends.remote_port = 0;
 	alive = filter_ends(filter, &ends);
 	if (alive & filter->asks_net && ends.remote_port) {
 		ends.remote.group = filter->group;
@@ -332,14 +345,14 @@ static __always_inline u32 filter_socket_of(u32 index, u64 address, u32 failed, 
 	return alive;
 }
 
-__noinline int filter_socket(u32 index, u64 file, u32 failed)
+__noinline int filter_socket(u32 index, u64 file, u32 doubt)
 {
-	return filter_socket_of(index, file, failed, false);
+	return filter_socket_of(index, file, doubt, false);
 }
 
-__noinline int filter_socket_fast(u32 index, u64 file, u32 failed)
+__noinline int filter_socket_fast(u32 index, u64 file, u32 doubt)
 {
-	return filter_socket_of(index, file, failed, true);
+	return filter_socket_of(index, file, doubt, true);
 }
 
 /* The clauses that pass for a path in the scratch's key, of this length without its NUL. */
@@ -566,7 +579,6 @@ static __always_inline bool passes_filter(u32 call, const struct shape *shape,
 					  long result, const bool fast)
 {
 	u32 index = (generation & 1) * CALL_TYPES + call;
-	bool failed = result < 0 && result != -EINPROGRESS;
 	struct filter *filter = filter_at(index);
 	struct file *file = NULL;
 	u32 alive;
@@ -586,8 +598,8 @@ static __always_inline bool passes_filter(u32 call, const struct shape *shape,
 	if (alive & (filter->asks_path | filter->asks_socket))
 		file = described_file(shape, task, args, result, fast);
 	if (alive & filter->asks_socket && file)
-		alive &= fast ? filter_socket_fast(index, (u64)file, failed) :
-				filter_socket(index, (u64)file, failed);
+		alive &= fast ? filter_socket_fast(index, (u64)file, doubts(shape, args, result)) :
+				filter_socket(index, (u64)file, doubts(shape, args, result));
 	if (alive && !(alive & ~filter->asks_path)) { /* else one holds whatever the path is */
 		if (file && !filter->path_of_argument)
 			alive &= fast ? filter_file_fast(index, (u64)file, alive) :

@@ -57,7 +57,7 @@ class Clause:
 
     ``values`` and ``not_values`` are by the name of a numeric argument, or ``euid`` (of the
     process: calls have arguments named ``uid``), ``family`` (of the socket), ``local_port``,
-    ``remote_port``.
+    ``remote_port``. Ports of a call that failed pass, and the remote one if it names a peer.
     """
 
     failed: bool | None = None

@@ -180,12 +180,26 @@ def _uid(asked: _Asked) -> Clauses:
     return (Clause(values=numbers) if asked.member else Clause(not_values=numbers),)
 
 
+def _server_port(asked: _Asked) -> Clauses:
+    """Who sends may be either end; who connects is the client."""
+    if asked.type != "sendto":
+        return _remote_port(asked)
+    ports = _ports(asked)
+    if ports is None:
+        return TRUE
+    return (Clause(values={"remote_port": ports}), Clause(values={"local_port": ports}))
+
+
 def _remote_port(asked: _Asked) -> Clauses:
     """Of a socket that connected: then the kernel's remote end is the server."""
-    is_asked = asked.type == "connect" and asked.is_one_of
-    if not is_asked or not all(text.isascii() and text.isdigit() for text in asked.texts):
-        return TRUE
-    return (Clause(values={"remote_port": frozenset(map(int, asked.texts))}),)
+    ports = _ports(asked) if asked.type == "connect" else None
+    return TRUE if ports is None else (Clause(values={"remote_port": ports}),)
+
+
+def _ports(asked: _Asked) -> frozenset[int] | None:
+    if not asked.is_one_of or not all(text.isascii() and text.isdigit() for text in asked.texts):
+        return None
+    return frozenset(map(int, asked.texts))
 
 
 _FAMILIES = {"4": {2, 10}, "6": {10}, "u": {1}, "n": {16}}
@@ -352,6 +366,6 @@ _FIELDS: Mapping[str, Callable[[_Asked], Clauses]] = {
     "fd.nameraw": _given,
     "fd.typechar": _letter,
     "fd.type": _fd_type,
-    "fd.sport": _remote_port,
+    "fd.sport": _server_port,
     "fd.rport": _remote_port,
 }

@@ -21,7 +21,18 @@ from tests.ebpf.kernel import LIBC, Watcher, watching
 
 RO, WO, RW = os.O_RDONLY, os.O_WRONLY, os.O_RDWR
 SYS_SOCKET = 41
-CALLS = {"openat", "dup2", "mkdir", "socket", "connect", "link", "symlink", "chdir", "chown"}
+CALLS = {
+    "openat",
+    "dup2",
+    "sendto",
+    "mkdir",
+    "socket",
+    "connect",
+    "link",
+    "symlink",
+    "chdir",
+    "chown",
+}
 
 
 @pytest.fixture(scope="module")
@@ -267,6 +278,24 @@ def test_a_call_that_failed_is_judged_by_its_sockets_family(watcher: Watcher) ->
 
     told = [r.socket.family for r in watcher.calls_of(act, "connect") if r.socket]
     assert told == [2, 10]
+
+
+def test_who_names_a_peer_is_told_whatever_the_socket_is_connected_to(watcher: Watcher) -> None:
+    def act() -> None:
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+            sock.sendto(b"free", ("127.0.0.1", 5))
+            sock.connect(("127.0.0.1", 9))
+            sock.send(b"connected")
+            sock.sendto(b"elsewhere", ("127.0.0.1", 5))
+
+    def told(port: int) -> list[bytes | None]:
+        watcher.probe.replace_filters(
+            {"sendto": [Clause(values={"remote_port": frozenset({port})})]}
+        )
+        return [record.data for record in watcher.calls_of(act, "sendto")]
+
+    assert told(9) == [b"free", b"connected", b"elsewhere"]
+    assert told(10) == [b"free", b"elsewhere"]
 
 
 def test_what_is_no_socket_has_no_family(watcher: Watcher) -> None:

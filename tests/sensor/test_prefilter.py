@@ -95,6 +95,11 @@ def test_what_can_be_asked_of_an_open(condition: str, clause: Clause) -> None:
         ("symlink", "evt.arg.target = /etc", paths("/etc", argument="target")),
         ("linkat", "evt.arg.oldpath startswith /etc/", paths(prefixes="/etc/", argument="oldpath")),
         ("connect", "fd.typechar in (4, 6)", Clause(values={"family": frozenset({2, 10})})),
+        (
+            "sendto",
+            "fd.typechar = 6 and fd.rport = 22",
+            Clause(values={"family": frozenset({10})}),
+        ),
         ("connect", "fd.sport in (22, 443)", Clause(values={"remote_port": frozenset({22, 443})})),
         ("dup2", "fd.type = ipv6", Clause(values={"family": frozenset({10})})),
     ],
@@ -157,6 +162,12 @@ def test_a_call_that_some_rule_wants_whole_has_no_filter() -> None:
     nodes = conditions(found)
     assert set(nodes) == {"openat", "connect"}
     assert filters(found.graph, nodes) == {}
+
+
+def test_who_sends_may_be_the_client_or_the_server() -> None:
+    ports = frozenset({22, 443})
+    found = clauses("evt.type = sendto and fd.sport in (22, 443)", "sendto")
+    assert found == (Clause(values={"remote_port": ports}), Clause(values={"local_port": ports}))
 
 
 def test_alternatives_that_differ_in_one_test_are_one_clause() -> None:
@@ -287,7 +298,7 @@ _checks = st.sampled_from(sorted(_TEXTS)).flatmap(
     )
 )
 _types = st.sampled_from(
-    ["openat", "open", "creat", "connect", "ptrace", "socket", "symlink", "dup"]
+    ["openat", "open", "creat", "connect", "ptrace", "socket", "symlink", "dup", "sendto"]
 )
 _types_asked = st.builds(lambda t: f"evt.type in ({', '.join(t)})", st.lists(_types, min_size=1))
 
@@ -319,7 +330,7 @@ _flags = st.integers(0, 3).flatmap(
 @st.composite
 def _records(draw: st.DrawFn) -> Record:
     type_ = draw(st.sampled_from(["openat", "open", "creat", "connect", "ptrace", "socket"]))
-    type_ = draw(st.sampled_from([type_, "symlink", "link", "dup"]))
+    type_ = draw(st.sampled_from([type_, "symlink", "link", "dup", "sendto"]))
     result = draw(st.sampled_from([0, 3, -2, -13]))
     given_flags = draw(_flags)
     arguments: dict[str, int | bytes] = {}
@@ -340,19 +351,22 @@ def _records(draw: st.DrawFn) -> Record:
         file = File(path.encode(), flags=kept & ~os.O_TRUNC)
     if type_ == "dup" and draw(st.booleans()):
         file = File(b"/etc/shadow")
-    elif type_ in ("connect", "dup") or (type_ == "socket" and result >= 0):
+    elif type_ in ("connect", "dup", "sendto") or (type_ == "socket" and result >= 0):
         sock = Socket(
             family=draw(st.sampled_from([1, 2, 10])),
             local=b"\1" * 4,
             remote=b"\2" * 4,
+            local_port=draw(st.sampled_from([443, 40_000])),
             remote_port=draw(st.sampled_from([443, 22])),
         )
+    named = b"\2\0\0\x16\7\7\7\7" if type_ == "sendto" and draw(st.booleans()) else None
     return call_record(
         type_,
         result,
         arguments=arguments,
         file=file,
         socket=sock,
+        address=named,
         cwd=b"/etc",
         comm=draw(st.sampled_from([b"cat", b"sh", b"a-name-that-is-"])),
         uid=draw(st.sampled_from([0, 1000])),
@@ -365,11 +379,13 @@ def _passes(clause: Clause, record: Record) -> bool:
     header = record.header
     numbers = {"euid": header.uid}
     if record.file and not record.socket:
-        numbers |= {"family": -1, "remote_port": -1}
+        numbers |= {"family": -1, "remote_port": -1, "local_port": -1}
     elif record.socket:
         numbers["family"] = record.socket.family
-        if record.result in (0, -115) and record.socket.remote_port:
-            numbers["remote_port"] = record.socket.remote_port
+        if (record.result or 0) >= 0 or record.result == -115:
+            numbers["local_port"] = record.socket.local_port
+            if record.type == "connect" or record.address is None:
+                numbers["remote_port"] = record.socket.remote_port
     if (clause.failed is not None and clause.failed is not ((record.result or 0) < 0)) or (
         clause.in_container is not None and clause.in_container is not (header.cgroup_id == CGROUP)
     ):
@@ -426,7 +442,7 @@ def _must_tell(condition: str, record: Record) -> None:
         assert any(_passes(clause, record) for clause in made[record.type])
 
 
-_ANY_TYPE = "evt.type in (openat, open, creat, connect, ptrace, socket, symlink, link, dup)"
+_ANY_TYPE = "evt.type in (openat, open, creat, connect, ptrace, socket, symlink, link, dup, sendto)"
 
 
 @settings(max_examples=examples(400, 20_000), deadline=None)
