@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from sidekick.compat import falco
 from sidekick.compat.falco.fragments import Fragment, fragments, merge
+from sidekick.compat.falco.keys import KEYS
 from sidekick.compat.migration import migrate
 from sidekick.settings import Settings, load
 from tests.compat.falco_yaml import SHIPPED, changed
@@ -281,3 +282,16 @@ def test_further_files_are_paths_with_or_without_a_strategy() -> None:
 def test_what_is_no_further_file_is_refused(entry: Any) -> None:
     with pytest.raises(ValueError, match="config_files: wanted"):
         fragments({"config_files": entry})
+
+
+# -- the page ------------------------------------------------------------------------------------
+
+
+def test_every_setting_is_on_the_page() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "falco.md").read_text()
+    names = {key.name for key in KEYS if key.to or key.needless or key.missing}
+    # "metrics" stands for "metrics.enabled", "sensor.drops" for what is in it.
+    named = {name for name in names if f"`{name}`" in page or f"`{name.partition('.')[0]}`" in page}
+    assert names - named == set()
+    ours = {key.to.partition(".drops.")[0] for key in KEYS if key.to}
+    assert {to for to in ours if f"`{to}" not in page} == set()
