@@ -45,6 +45,7 @@ def test_what_falco_ships_works_here_as_it_does_there(tmp_path: Path) -> None:
     settings = loaded(tmp_path, SHIPPED)
     assert settings.rules.files == tuple(SHIPPED["rules_files"])
     assert not settings.dedup.enabled
+    assert settings.sensor.repeats == 0
     assert {name: sink.type for name, sink in settings.sinks.items()} == {
         "stdout": "stdout",
         "syslog": "syslog",

@@ -31,6 +31,7 @@ rules: {matching: all, select: [{enable: {rule: "*"}}]}
 listen: {address: 127.0.0.1, port: 0}
 admin: {enabled: false}
 dedup: {enabled: false}
+sensor: {repeats: 0}
 """
 PR_SET_NAME = 15
 x86 = pytest.mark.skipif(platform.machine() != "x86_64", reason="int 0x80 is x86's")

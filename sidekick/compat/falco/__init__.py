@@ -16,6 +16,7 @@ program_output syscall_event_drops engine base_syscalls falco_libs libs_logger l
 rule_matching outputs_queue webserver watch_config_files config_files
 """
 _REPEATS = "Falco tells every repeat; without this line they are held back and counted"
+_IDENTICAL = "the same: without it identical events beyond ten a second are one alert with a count"
 _HISTORY = "Falco has no scores; without this line those of one pod or host add up"
 
 
@@ -33,6 +34,7 @@ def translate(value: Mapping[str, Any]) -> Translation:
     file, draft = FalcoFile(value), Draft()
     draft.set(Setting(("dedup", "enabled"), False, why=_REPEATS))
     draft.set(Setting(("score", "entity_window"), 0, why=_HISTORY))
+    draft.set(Setting(("sensor", "repeats"), 0, why=_IDENTICAL))
     for key in KEYS:
         key.apply(file, draft)
     engine.translate(file, draft)
