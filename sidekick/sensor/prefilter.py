@@ -7,7 +7,7 @@ left out: ``and`` loses a part, ``or`` becomes true. ``not`` is pushed down to t
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import reduce
 
@@ -61,25 +61,52 @@ def with_leads(found: Mapping[str, Clauses], lead: Callable[[str], str]) -> dict
 
     The kernel compares where a path led to, and a rule may name the path that is given:
     ``/var/run/docker.sock`` is ``/run/docker.sock`` on most machines. ``lead`` says where a path
-    leads, with links or without.
+    leads on this one, with links or without; containers have the usual links, whatever it has.
     """
     return {
         call: tuple(
-            replace(clause, paths=_led(clause.paths, lead)) if clause.paths else clause
+            replace(clause, paths=_led(clause.paths, (lead, _usual_lead)))
+            if clause.paths
+            else clause
             for clause in clauses
         )
         for call, clauses in found.items()
     }
 
 
-def _led(paths: Paths, lead: Callable[[str], str]) -> Paths:
+_USUAL_LINKS = {
+    "/bin": "/usr/bin",
+    "/sbin": "/usr/sbin",
+    "/lib": "/usr/lib",
+    "/lib64": "/usr/lib64",
+    "/var/lock": "/run/lock",
+    "/var/run": "/run",
+}
+
+
+def _usual_lead(path: str) -> str:
+    for link, target in _USUAL_LINKS.items():
+        if path == link or path.startswith(f"{link}/"):
+            return target + path.removeprefix(link)
+    return path
+
+
+def _led(paths: Paths, leads: Iterable[Callable[[str], str]]) -> Paths:
     if paths.argument:
         return paths
-    exact = {lead(path) for path in paths.exact}
-    # The last part of a prefix may be the beginning of a name.
-    parts = [path.rpartition("/") for path in paths.prefixes]
-    prefixes = {f"{lead(above).rstrip('/') if above else ''}/{rest}" for above, _, rest in parts}
-    return replace(paths, exact=paths.exact | exact, prefixes=paths.prefixes | prefixes)
+    exact, prefixes = set(paths.exact), set(paths.prefixes)
+    for lead in leads:
+        exact |= {lead(path) for path in paths.exact}
+        prefixes |= {_led_prefix(path, lead) for path in paths.prefixes}
+        # A prefix may be a whole path as well: a link itself.
+        prefixes |= {lead(path) for path in paths.prefixes if path[-1:] != "/"}
+    return replace(paths, exact=frozenset(exact), prefixes=frozenset(prefixes))
+
+
+def _led_prefix(path: str, lead: Callable[[str], str]) -> str:
+    """The last part of a prefix may be the beginning of a name."""
+    above, _, rest = path.rpartition("/")
+    return f"{lead(above).rstrip('/') if above else ''}/{rest}"
 
 
 class Derivation:

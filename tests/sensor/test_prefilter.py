@@ -240,6 +240,30 @@ def test_a_path_with_links_is_asked_for_where_it_leads_too() -> None:
     assert found["symlink"] == (Clause(paths=argument),)
 
 
+@pytest.mark.parametrize(
+    ("prefix", "asked"),
+    [
+        ("/link", {"/link", "/target"}),
+        ("/link/x", {"/link/x", "/target/x"}),
+        ("/var/run", {"/var/run", "/run"}),
+        ("/var/run/", {"/var/run/", "/run/"}),
+        ("/bin/b", {"/bin/b", "/usr/bin/b"}),
+        ("/var/runner", {"/var/runner"}),
+        ("/", {"/"}),
+    ],
+)
+def test_the_usual_links_of_containers_are_asked_for_and_a_link_itself(
+    prefix: str, asked: set[str]
+) -> None:
+    given = Paths(prefixes=frozenset({prefix}))
+    found = with_leads(
+        {"openat": (Clause(paths=given),)}, lambda path: path.replace("/link", "/target")
+    )
+    made = found["openat"][0].paths
+    assert made is not None
+    assert made.prefixes == asked
+
+
 # -- whatever a rule matches is told -----------------------------------------------------------
 
 _TEXTS = {
