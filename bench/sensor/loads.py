@@ -19,7 +19,7 @@ _ACT_RULE = b'"Read sensitive file untrusted"'
 _DROP_RULE = b"Falco internal: syscall event drop"
 _SOURCE = Path(__file__).with_name("opens.c")
 NO_DEDUP = "dedup: {enabled: false}\n"
-EVERY_LINE = NO_DEDUP
+EVERY_LINE = f"{NO_DEDUP}sensor: {{repeats: 0}}\n"
 
 
 def _do_act() -> None:
