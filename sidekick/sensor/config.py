@@ -106,7 +106,7 @@ class SensorConfig(Section):
     ignore_calls: tuple[SystemCall, ...] = ()
     """System calls that are not watched though rules ask for them, such as `sendto`: Falco's
     `base_syscalls.custom_set` with a `!`. Starts and ends of processes are told in any case."""
-    repeats: int = Field(10, ge=0)
+    repeats: int = Field(100, ge=0)
     """So many identical events of a process in a second are told one by one; further ones are
     counted, and told at its end by one alert whose `evt.count` says how many. 0: all are told."""
     processes: int = Field(32_768, ge=256)

@@ -123,7 +123,7 @@ def test_what_repeats_itself_is_counted_and_none_is_lost(state: Path) -> None:
             found += sidekick.alert("marked")["output_fields"].get("evt.count", 1)
             lines += 1
         assert (found, sidekick.alerts()) == (20_000, [])
-    assert lines < 200
+    assert lines < 2000
 
 
 def test_a_killed_sensor_is_started_again_and_knows_what_was_there(state: Path) -> None:
