@@ -58,7 +58,7 @@ class ContainersConfig(Section):
 
     wait: Duration = Field(0.1, ge=0, le=5)
     """How long all events of a new container together may wait for its runtime's answer. Those of
-    all containers together wait a tenth of the time at most, and two seconds at once."""
+    all containers together wait in vain a tenth of the time at most, and two seconds at once."""
     docker: tuple[Path, ...] = (
         Path("/run/docker.sock"),
         Path("/var/run/docker.sock"),

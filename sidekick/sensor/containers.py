@@ -1,8 +1,8 @@
 """What is known of containers: the id at once, from the cgroup; all else from the runtime, later.
 
 A runtime is asked in threads of its own. An event that wants an answer which is still on its way
-waits for it, but all events of one container together no longer than a bound, and all containers
-together no longer than a share of the time: a runtime that hangs does not make the kernel wait.
+waits for it, but all events of one container together no longer than a bound, and in vain all
+containers together no longer than a share of the time: who hangs does not make the kernel wait.
 """
 
 from __future__ import annotations
@@ -147,10 +147,10 @@ class Containers:
         began = self._clock()
         saved = self._patience + (began - self._looked) * _WAIT_SHARE
         saved = min(saved, max(_WAIT_SAVED_SECS, self._wait))
-        asked.answered.wait(max(min(asked.wait_left, saved), 0.0))
+        answered = asked.answered.wait(max(min(asked.wait_left, saved), 0.0))
         self._looked = self._clock()
         asked.wait_left -= self._looked - began
-        self._patience = saved - (self._looked - began)
+        self._patience = saved if answered else saved - (self._looked - began)
 
     def ask_again(self, most: int = 16) -> None:
         """Ask for those whose runtime failed; to be called now and then."""

@@ -96,7 +96,7 @@ class Sensor:
         """Load, attach, watch; raises SensorUnavailable, Exit."""
         with ExitStack() as stack:
             probe = stack.enter_context(open_probe(self._probe_config()))
-            executor = ThreadPoolExecutor(2, thread_name_prefix="containers")
+            executor = ThreadPoolExecutor(8, thread_name_prefix="containers")
             stack.callback(executor.shutdown, wait=False, cancel_futures=True)
             knowledge = self._knowledge(executor)
             stream = Stream(
