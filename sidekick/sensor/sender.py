@@ -153,6 +153,8 @@ class Sender:
         """Straight to the hub; behind those that wait on disk, if some do. False: to neither."""
         while batch := self._take():
             alerts, self._sending = batch
+            if not self._away:
+                self._send_own()  # what was told before these
             text = b"".join(line + b"\n" for line in self._sending)
             if not self._outbox and self._try(partial(self._hub.send, text)):
                 self.sent += len(alerts)
