@@ -101,7 +101,7 @@ class Watched:
         until, before = time.monotonic() + seconds, {}
         while (now := self._counted()) != before and time.monotonic() < until:
             before = now
-            time.sleep(2.5)
+            time.sleep(5)  # a starved sensor is silent while it takes a full ring
         return self.totals()
 
     def _counted(self) -> dict[str, float]:
