@@ -53,7 +53,7 @@ def payload(body: bytes, name: Callable[[str], str] | None = None) -> Payload:
     return _made(body, name)
 
 
-@lru_cache(maxsize=256)
+@lru_cache(maxsize=1024)  # two batches of Elasticsearch or Loki, which come last
 def _shared(body: bytes) -> Payload:
     return _made(body, None)
 
