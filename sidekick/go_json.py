@@ -12,10 +12,8 @@ from typing import Any
 
 import msgspec
 
-_HTML = (
-    (b"<", b"\\u003c"),
-    (b">", b"\\u003e"),
-    (b"&", b"\\u0026"),
+_HTML = ((b"<", b"\\u003c"), (b">", b"\\u003e"), (b"&", b"\\u0026"))
+_LINES = (
     ("\u2028".encode(), b"\\u2028"),
     ("\u2029".encode(), b"\\u2029"),
 )
@@ -40,7 +38,12 @@ def encode(value: Any) -> bytes:
         text = _encode(value)
     except UnicodeEncodeError:
         text = _encode(_with_escapes(value))
-    for char, escape in _HTML:
+    return escaped(text)
+
+
+def escaped(text: bytes) -> bytes:
+    """JSON with Go's escapes."""
+    for char, escape in _HTML if text.isascii() else _HTML + _LINES:
         if char in text:
             text = text.replace(char, escape)
     return text

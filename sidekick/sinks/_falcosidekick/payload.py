@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import lru_cache
+from typing import Any
 
 import msgspec
 
@@ -22,6 +23,7 @@ _LONG = 4096
 _LONG_FIELD = 512
 _KEPT = 507
 _CUT = "[...]"
+_NESTED = frozenset({dict, list})
 _TEST_RULE = "Test rule"  # whoever sends it
 
 
@@ -43,6 +45,24 @@ class Payload(msgspec.Struct, gc=False):
     json: bytes = b""
 
 
+class _Canonical(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
+    """What of a document falcosidekick has too, in the same order."""
+
+    uuid: str
+    output: str
+    priority: str
+    rule: str
+    time: str
+    output_fields: dict[str, Any]
+    source: str
+    tags: list[str] = []
+    hostname: str = ""
+
+
+_decode = msgspec.json.Decoder(_Canonical).decode
+_encode_sorted = msgspec.json.Encoder(order="deterministic").encode
+
+
 def payload(body: bytes, name: Callable[[str], str] | None = None) -> Payload:
     """The alert in a document of ours (see ``sidekick.document``); ``name`` renames fields.
 
@@ -55,7 +75,52 @@ def payload(body: bytes, name: Callable[[str], str] | None = None) -> Payload:
 
 @lru_cache(maxsize=1024)  # two batches of Elasticsearch or Loki, which come last
 def _shared(body: bytes) -> Payload:
-    return _made(body, None)
+    found, json = _as_it_stands(body)
+    if found is None:
+        return _made(body, None)
+    return Payload(
+        found.uuid,
+        found.output,
+        found.priority,
+        found.rule,
+        found.time,
+        found.output_fields,
+        found.source,
+        found.tags,
+        found.hostname,
+        json,
+    )
+
+
+def canonical(body: bytes) -> tuple[bytes, str]:
+    """The canonical JSON and its time alone, for sinks that send nothing else."""
+    found, json = _as_it_stands(body)
+    if found is not None:
+        return json, found.time
+    alert = payload(body)
+    return alert.json, alert.time
+
+
+def _as_it_stands(body: bytes) -> tuple[_Canonical | None, bytes]:
+    """What a document begins with if that is the canonical JSON, as it mostly is of Falco's.
+
+    Reading and writing it once tells whether its keys are sorted and its numbers keep their digits.
+    """
+    try:
+        found = _decode(body)
+        text = _encode_sorted(found)
+    except (ValueError, OverflowError, msgspec.DecodeError):
+        return None, b""
+    if (
+        not body.startswith(text[:-1])
+        or found.rule == _TEST_RULE
+        or found.tags != sorted(found.tags)
+        or found.time != rfc3339.as_go(found.time)
+        or not _NESTED.isdisjoint(map(type, found.output_fields.values()))
+    ):
+        return None, b""
+    text = go_json.escaped(text)
+    return (found, text) if len(text) <= _LONG else (None, b"")
 
 
 def _made(body: bytes, name: Callable[[str], str] | None) -> Payload:

@@ -5,9 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from hypothesis import assume, given
 
-from sidekick.sinks._falcosidekick.payload import payload
-from tests.sinks.falcosidekick.alerts import UUID, sent
+from sidekick.errors import InvalidAlert
+from sidekick.sinks._falcosidekick.payload import canonical, payload
+from tests.sinks.falcosidekick.alerts import UUID, bodies, envelope, sent
 
 START = f'{{"uuid":"{UUID}","output":'
 
@@ -67,6 +69,48 @@ def test_a_character_that_is_cut_in_two_is_told_as_unknown() -> None:
 
 def test_long_texts_of_a_short_alert_stay() -> None:
     assert payload(sent(output_fields={"a": "x" * 2000}).body).fields == {"a": "x" * 2000}
+
+
+PLAIN = {"output_fields": {"a": 1, "b": "<", "c": None}, "time": "2026-01-02T10:20:30.5Z"}
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {},
+        {"tags": []},
+        {"hostname": ""},
+        {"tags": ["b", "a"]},
+        {"rule": "Test rule"},
+        {"time": "2026-01-02T10:20:30.50Z"},
+        {"output": "x" * 4000, "output_fields": {"a": "x" * 600}},
+        {"output_fields": {"b": 1, "a": 2}},
+        {"output_fields": {"a": {"c": 1, "b": 2}}},
+        {"output_fields": {"a": 1e300, "b": 2**70, "c": -0.0}},
+        {"output_fields": {"sidekick": 1, "z": ',"sidekick":'}},
+        {"output": "\u2028 & <é>"},
+    ],
+)
+def test_a_document_that_begins_with_the_json_gives_the_same(changes: dict[str, Any]) -> None:
+    both_ways(sent(**PLAIN | changes).body)
+    both_ways(sent(**changes).body)
+
+
+@given(bodies())
+def test_any_document_gives_the_same(body: bytes) -> None:
+    try:
+        one = envelope(body)
+    except InvalidAlert:
+        assume(False)
+        return
+    both_ways(one.body)
+
+
+def both_ways(body: bytes) -> None:
+    """A payload with names of its own is never made in the short way."""
+    long = payload(body, str)
+    assert canonical(body) == (long.json, long.time)
+    assert payload(body).json == long.json
 
 
 def test_sinks_that_tell_of_the_same_alert_share_its_payload() -> None:
