@@ -13,7 +13,7 @@ from typing import Any
 import msgspec
 
 from sidekick.model import Envelope
-from sidekick.sinks._falcosidekick.payload import canonical, payload
+from sidekick.sinks._falcosidekick.payload import payload
 
 _UNFIT = frozenset({"document_parsing_exception", "mapper_parsing_exception"})
 _FIELD = re.compile(r"\[output_fields\.(\S+?)\](?=[ ,.:;]|$)")
@@ -23,12 +23,8 @@ _encode = msgspec.json.Encoder().encode
 
 def document(envelope: Envelope, flat: bool) -> bytes:
     """The document; ``flat`` writes ``_`` for the dots in the names of fields."""
-    if flat:
-        alert = payload(envelope.body, lambda name: name.replace(".", "_"))
-        json, time = alert.json, alert.time
-    else:
-        json, time = canonical(envelope.body)
-    return b'%b,"@timestamp":"%b"}' % (json[:-1], time.encode())
+    alert = payload(envelope.body, (lambda name: name.replace(".", "_")) if flat else None)
+    return b'%b,"@timestamp":"%b"}' % (alert.json[:-1], alert.time.encode())
 
 
 def unfit_field(result: Mapping[str, Any]) -> str:

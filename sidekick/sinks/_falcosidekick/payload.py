@@ -75,9 +75,30 @@ def payload(body: bytes, name: Callable[[str], str] | None = None) -> Payload:
 
 @lru_cache(maxsize=1024)  # two batches of Elasticsearch or Loki, which come last
 def _shared(body: bytes) -> Payload:
-    found, json = _as_it_stands(body)
-    if found is None:
-        return _made(body, None)
+    return _as_it_stands(body) or _made(body, None)
+
+
+def _as_it_stands(body: bytes) -> Payload | None:
+    """The alert of a document that begins with the canonical JSON, as those of Falco's mostly do.
+
+    Reading and writing it once tells whether its keys are sorted and its numbers keep their digits.
+    """
+    try:
+        found = _decode(body)
+        text = _encode_sorted(found)
+    except (ValueError, OverflowError, msgspec.DecodeError):
+        return None
+    if (
+        not body.startswith(text[:-1])
+        or found.rule == _TEST_RULE
+        or found.tags != sorted(found.tags)
+        or found.time != rfc3339.as_go(found.time)
+        or not _NESTED.isdisjoint(map(type, found.output_fields.values()))
+    ):
+        return None
+    json = go_json.escaped(text)
+    if len(json) > _LONG:
+        return None
     return Payload(
         found.uuid,
         found.output,
@@ -90,37 +111,6 @@ def _shared(body: bytes) -> Payload:
         found.hostname,
         json,
     )
-
-
-def canonical(body: bytes) -> tuple[bytes, str]:
-    """The canonical JSON and its time alone, for sinks that send nothing else."""
-    found, json = _as_it_stands(body)
-    if found is not None:
-        return json, found.time
-    alert = payload(body)
-    return alert.json, alert.time
-
-
-def _as_it_stands(body: bytes) -> tuple[_Canonical | None, bytes]:
-    """What a document begins with if that is the canonical JSON, as it mostly is of Falco's.
-
-    Reading and writing it once tells whether its keys are sorted and its numbers keep their digits.
-    """
-    try:
-        found = _decode(body)
-        text = _encode_sorted(found)
-    except (ValueError, OverflowError, msgspec.DecodeError):
-        return None, b""
-    if (
-        not body.startswith(text[:-1])
-        or found.rule == _TEST_RULE
-        or found.tags != sorted(found.tags)
-        or found.time != rfc3339.as_go(found.time)
-        or not _NESTED.isdisjoint(map(type, found.output_fields.values()))
-    ):
-        return None, b""
-    text = go_json.escaped(text)
-    return (found, text) if len(text) <= _LONG else (None, b"")
 
 
 def _made(body: bytes, name: Callable[[str], str] | None) -> Payload:
