@@ -78,6 +78,9 @@ class HttpStand:
                 await self.start()
 
     async def _handle(self, request: web.BaseRequest) -> web.StreamResponse:
+        if request.headers.get("Expect") == "100-continue" and request.transport is not None:
+            # Without it boto3 waits a second before each body.
+            request.transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
         body = await request.read()
         packed = request.headers.get("Content-Encoding") == "gzip" and body[:2] == b"\x1f\x8b"
         if packed and not self.raw:
