@@ -159,7 +159,7 @@ def _prometheus(folder: Path, instead: Mapping[str, str]) -> Iterator[Prometheus
     with running(
         [*command, f"--web.listen-address=127.0.0.1:{port}"], folder, lambda: is_ready(url)
     ):
-        yield Prometheus(url, file)
+        yield Prometheus(url)
 
 
 def test_prometheus_counts_it(scraping: Prometheus) -> None:

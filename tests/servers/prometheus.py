@@ -3,24 +3,33 @@
 from __future__ import annotations
 
 import json
+import shutil
 import time
 import urllib.parse
 import urllib.request
 from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from tests.servers import places
+from tests.servers.answering import Quiet, serving
 from tests.servers.process import NotStarted, free_ports, running
 
 _CONFIG = """\
 global: {{scrape_interval: 200ms, scrape_timeout: 200ms}}
 scrape_configs:
   - job_name: tests
-    file_sd_configs: [{{files: [{targets}], refresh_interval: 1s}}]
+    static_configs: [{{targets: ["127.0.0.1:{port}"]}}]
 """
+
+
+@dataclass
+class Scraped:
+    """What Prometheus shall scrape, as ``host:port``; nothing at first."""
+
+    target: str = ""
 
 
 @dataclass(frozen=True)
@@ -28,13 +37,11 @@ class Prometheus:
     """``url`` has no slash at its end."""
 
     url: str
-    targets_file: Path
+    scraped: Scraped = field(default_factory=Scraped)
 
-    def scrape(self, *targets: str) -> None:
-        """From now on scrape ``/metrics`` of these ``host:port`` every 200 ms, and no others."""
-        half = self.targets_file.with_suffix(".half")
-        half.write_text(json.dumps([{"targets": list(targets)}]))
-        half.rename(self.targets_file)
+    def scrape(self, target: str = "") -> None:
+        """From now on scrape ``/metrics`` of this ``host:port`` every 200 ms, or of nobody."""
+        self.scraped.target = target
 
     def query(self, expression: str) -> list[dict[str, Any]]:
         """The result of a PromQL expression now: ``[{"metric": {...}, "value": [time, text]}]``."""
@@ -63,10 +70,8 @@ def prometheus(folder: Path) -> Iterator[Prometheus]:
         raise NotStarted("Prometheus is not installed: run tests/servers/install.py")
     folder.mkdir(parents=True, exist_ok=True)
     (port,) = free_ports(1)
-    server = Prometheus(f"http://127.0.0.1:{port}", folder / "targets.json")
-    server.scrape()
+    server = Prometheus(f"http://127.0.0.1:{port}")
     config = folder / "prometheus.yml"
-    config.write_text(_CONFIG.format(targets=server.targets_file))
     command: list[str | Path] = [
         program,
         f"--config.file={config}",
@@ -75,8 +80,29 @@ def prometheus(folder: Path) -> Iterator[Prometheus]:
         "--enable-feature=exemplar-storage",
         "--log.level=warn",
     ]
-    with running(command, folder, lambda: is_ready(server.url)):
-        yield server
+    with _passing_on(server.scraped) as passing:
+        config.write_text(_CONFIG.format(port=passing))
+        with running(command, folder, lambda: is_ready(server.url)):
+            yield server
+
+
+def _passing_on(scraped: Scraped) -> AbstractContextManager[int]:
+    """What Prometheus scrapes all the time: a change of its targets takes it up to five seconds."""
+
+    class Handler(Quiet):
+        def do_GET(self) -> None:
+            wanted = {name: self.headers[name] for name in ("Accept", "User-Agent")}
+            request = urllib.request.Request(f"http://{scraped.target}{self.path}", headers=wanted)
+            try:
+                with urllib.request.urlopen(request, timeout=5) as answer:
+                    self.send_response(answer.status)
+                    self.send_header("Content-Type", answer.headers["Content-Type"])
+                    self.end_headers()
+                    shutil.copyfileobj(answer, self.wfile)
+            except OSError:
+                self.send_error(502)
+
+    return serving(Handler)
 
 
 def is_ready(url: str) -> bool:

@@ -47,6 +47,8 @@ def aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[Aws]:
     found = Aws()
 
     class Handler(Quiet):
+        protocol_version = "HTTP/1.1"  # with it, boto3's wait for 100 Continue is answered
+
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers["Content-Length"])).decode()
             self._answer(*found.assume(body))
