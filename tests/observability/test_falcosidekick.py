@@ -35,7 +35,7 @@ def scraped(
         answering(503) as failing,
         asyncio.Runner() as runner,
     ):
-        lane = {"backoff_first": 0.1, "backoff_max": 0.2}
+        lane = {"backoff_first": 0.1, "backoff_max": 0.2, "breaker_pause": 0.2}
         config: dict[str, object] = {
             "dedup": {"enabled": False},
             "metrics": {"labels": ["proc.name"], "old_names": True},
