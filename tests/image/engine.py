@@ -10,7 +10,6 @@ from __future__ import annotations
 import fcntl
 import os
 import subprocess
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -65,20 +64,24 @@ class Engine:
 
 
 @contextmanager
-def engine() -> Iterator[Engine]:
+def image(folder: Path) -> Iterator[Engine]:
+    """An engine that has the image."""
+    with engine(folder) as found:
+        found.build()
+        yield found
+
+
+@contextmanager
+def engine(place: Path) -> Iterator[Engine]:
     """An engine of our own; needs root."""
     if os.geteuid() != 0 or places.program("dockerd") is None or not places.debian().exists():
         raise NotStarted("the image's tests need root, dockerd and debootstrap: see install.py")
     data = places.cache_dir() / "docker"
     data.mkdir(exist_ok=True)
     # Two sessions cannot share one engine's data.
-    with (
-        open(data / "lock", "w") as lock,
-        tempfile.TemporaryDirectory(prefix="sidekick-") as folder,
-    ):
+    with open(data / "lock", "w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         (data / "pid").unlink(missing_ok=True)
-        place = Path(folder)
         found = Engine(place / "socket")
         command: list[str | Path] = [
             "dockerd",

@@ -6,12 +6,14 @@ import json
 import os
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 from tests.image.engine import IMAGE, ROOT, Engine
 from tests.image.test_image import pins
+from tests.servers.ahead import NICE
 
 pytestmark = [pytest.mark.servers, pytest.mark.slow]
 
@@ -20,20 +22,28 @@ PYTHON = "3.11"
 """Of the Debian that the image is made of."""
 
 
-@pytest.mark.parametrize("machine", MACHINES)
-def test_every_locked_dependency_is_to_be_had(machine: str, tmp_path: Path) -> None:
-    """With the locked hash, and without a compiler; nothing is installed."""
-    command: list[str | Path] = [sys.executable, "-m", "pip", "install", "--dry-run", "--quiet"]
-    command += ["--ignore-installed", "--no-deps", "--require-hashes", "--only-binary=:all:"]
-    command += ["--implementation=cp", f"--python-version={PYTHON}", f"--target={tmp_path}"]
+def _install(machine: str, folder: Path) -> subprocess.CompletedProcess[str]:
+    command: list[str | Path] = [*NICE, sys.executable, "-m", "pip", "install", "--dry-run"]
+    command += ["--quiet", "--ignore-installed", "--no-deps", "--require-hashes"]
+    command += ["--only-binary=:all:", "--implementation=cp", f"--python-version={PYTHON}"]
     command += [f"--platform=manylinux{kind}_{machine}" for kind in ("2014", "_2_28")]
-    command += ["--report=-", "-r", ROOT / "requirements.image.lock"]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
-    if "connection broken" in done.stderr and os.environ.get("CI") != "true":
-        pytest.skip("no registry can be reached")
-    assert done.returncode == 0, done.stderr
+    command += [f"--target={folder}", "--report=-", "-r", ROOT / "requirements.image.lock"]
+    return subprocess.run(command, capture_output=True, text=True, timeout=240, check=False)
 
-    found = [one["download_info"]["url"] for one in json.loads(done.stdout)["install"]]
+
+@pytest.mark.parametrize(
+    "machine",
+    [pytest.param(one, marks=pytest.mark.ahead(does=partial(_install, one))) for one in MACHINES],
+)
+def test_every_locked_dependency_is_to_be_had(
+    machine: str, ahead: subprocess.CompletedProcess[str]
+) -> None:
+    """With the locked hash, and without a compiler; nothing is installed."""
+    if "connection broken" in ahead.stderr and os.environ.get("CI") != "true":
+        pytest.skip("no registry can be reached")
+    assert ahead.returncode == 0, ahead.stderr
+
+    found = [one["download_info"]["url"] for one in json.loads(ahead.stdout)["install"]]
     assert len(found) == len(pins("requirements.image.lock"))
     assert any(machine in url for url in found)
 

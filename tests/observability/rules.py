@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 import yaml
 
 from tests.servers import places
+from tests.servers.ahead import NICE
 
 FOLDER = Path(__file__).parents[2] / "config" / "prometheus"
 FILES = ("sidekick.rules.yaml", "falcosidekick.rules.yaml")
@@ -42,7 +43,11 @@ def play(cases: Sequence[Case], folder: Path) -> str:
     file = folder / "test.yaml"
     file.write_text(yaml.safe_dump(_tests(cases)))
     done = subprocess.run(
-        [promtool, "test", "rules", file], capture_output=True, text=True, timeout=60, check=False
+        [*NICE, promtool, "test", "rules", file],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
     )
     return "" if done.returncode == 0 else done.stdout + done.stderr
 

@@ -14,7 +14,7 @@ import pytest
 
 from tests.faults.system import System
 from tests.servers.answering import answering
-from tests.servers.prometheus import Prometheus, prometheus
+from tests.servers.prometheus import Prometheus
 from tests.web.listening import alert
 
 EVENTS = "falcosecurity_falcosidekick_falco_events_total"
@@ -25,16 +25,11 @@ DROP = "Falco internal: syscall event drop"
 
 @pytest.fixture(scope="module")
 def scraped(
-    prometheus_server: Prometheus, tmp_path_factory: pytest.TempPathFactory
+    another_prometheus_server: Prometheus, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Prometheus]:
-    """A Prometheus of its own, since other tests sum up what theirs has scraped, after a hub took
-    alerts of every priority, with lanes that work and fail."""
-    with (
-        prometheus(tmp_path_factory.mktemp("prometheus")) as server,
-        answering(200) as working,
-        answering(503) as failing,
-        asyncio.Runner() as runner,
-    ):
+    """A Prometheus, after a hub took alerts of every priority, with lanes that work and fail."""
+    server = another_prometheus_server
+    with answering(200) as working, answering(503) as failing, asyncio.Runner() as runner:
         lane = {"backoff_first": 0.1, "backoff_max": 0.2, "breaker_pause": 0.2}
         config: dict[str, object] = {
             "dedup": {"enabled": False},

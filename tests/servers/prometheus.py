@@ -8,7 +8,7 @@ import time
 import urllib.parse
 import urllib.request
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -86,6 +86,13 @@ def prometheus(folder: Path) -> Iterator[Prometheus]:
             yield server
 
 
+@contextmanager
+def another_prometheus(folder: Path) -> Iterator[Prometheus]:
+    """A second one, for tests that sum up all that theirs has scraped."""
+    with prometheus(folder) as found:
+        yield found
+
+
 def _passing_on(scraped: Scraped) -> AbstractContextManager[int]:
     """What Prometheus scrapes all the time: a change of its targets takes it up to five seconds."""
 
@@ -93,14 +100,12 @@ def _passing_on(scraped: Scraped) -> AbstractContextManager[int]:
         def do_GET(self) -> None:
             wanted = {name: self.headers[name] for name in ("Accept", "User-Agent")}
             request = urllib.request.Request(f"http://{scraped.target}{self.path}", headers=wanted)
-            try:
-                with urllib.request.urlopen(request, timeout=5) as answer:
-                    self.send_response(answer.status)
-                    self.send_header("Content-Type", answer.headers["Content-Type"])
-                    self.end_headers()
-                    shutil.copyfileobj(answer, self.wfile)
-            except OSError:
-                self.send_error(502)
+            # An answer that is empty is none to Prometheus.
+            with suppress(OSError), urllib.request.urlopen(request, timeout=5) as answer:
+                self.send_response(answer.status)
+                self.send_header("Content-Type", answer.headers["Content-Type"])
+                self.end_headers()
+                shutil.copyfileobj(answer, self.wfile)
 
     return serving(Handler)
 
