@@ -28,8 +28,8 @@ from tests.sensor.kernel import running
 ACTS = all_acts()
 WITHOUT = {"Kubernetes API contacted from a container"}
 """It asks for the name of an image, which no control group can pretend to have."""
-ATTEMPTS = 3
-PATIENCE_SECS = 20.0
+ATTEMPTS = 4
+PATIENCE_SECS = 8.0
 UNSEEN = {"User namespace made in a container", "Change namespace privileges via unshare"}
 """The sensor tells of the capabilities after a call, and a new user namespace gives all of them."""
 WITHOUT_OF_FALCO = {
