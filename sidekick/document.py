@@ -64,6 +64,8 @@ class Written(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     sidekick: Note | None = None
 
 
+_NOTE = b',"sidekick":{"fingerprint":"'  # within a text the quotes would be escaped
+_TIME = b'","time":"'
 _encode = msgspec.json.Encoder().encode
 _decoder = msgspec.json.Decoder(Document)
 _raw_decoder = msgspec.json.Decoder(Written)
@@ -104,6 +106,17 @@ def write(uuid: str, alert: Alert, a: Assessment) -> bytes:
             note,
         )
     )
+
+
+def without_note(body: bytes) -> bytes:
+    """The document of ``write`` without its key ``sidekick``."""
+    return body[: body.rindex(_NOTE)] + b"}"
+
+
+def time_of(body: bytes) -> bytes:
+    """The ``time`` of a document, whose keys are in the order of ``write``."""
+    start = body.index(_TIME) + len(_TIME)
+    return body[start : body.index(b'"', start)]
 
 
 def read(body: bytes) -> Document:

@@ -47,7 +47,8 @@ class Alert(msgspec.Struct, frozen=True, gc=False, kw_only=True):
 
     ``time`` is the sender's RFC 3339 text, ``time_ns`` the same in ns since the epoch.
     ``fields`` is Falco's ``output_fields`` decoded; ``fields_json`` is the same object as the exact
-    JSON text that came (numbers keep their digits), always a JSON object.
+    JSON text that came (numbers keep their digits), always a JSON object. ``plain``: it is
+    sorted by name and without blanks, objects and arrays, ``tags`` too are sorted; False: unknown.
     """
 
     rule: str
@@ -60,6 +61,7 @@ class Alert(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     output: str = ""
     hostname: str = ""
     tags: tuple[str, ...] = ()
+    plain: bool = False
 
     @property
     def count(self) -> int:
@@ -114,7 +116,7 @@ class Envelope(msgspec.Struct, frozen=True, gc=False):
 
     ``seq`` is its place in the log; ``id`` is stable over retries and restarts and is what sinks
     use as idempotency key. ``body`` is the alert as one JSON object without a newline (see
-    ``sidekick.document``), encoded once.
+    ``sidekick.document``), encoded once; ``plain`` as of the ``Alert`` that it was made of.
     """
 
     seq: int
@@ -124,3 +126,4 @@ class Envelope(msgspec.Struct, frozen=True, gc=False):
     fingerprint: str
     body: bytes
     received_ns: int = 0
+    plain: bool = False

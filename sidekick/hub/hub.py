@@ -234,7 +234,9 @@ class Hub:
         mask, lanes = self._routes.get(outcome.lanes) or self._route(outcome.lanes)
         priority, fingerprint = alert.priority, assessment.fingerprint
         rows.append((seq, now_ns, alert.time_ns, priority, mask, fingerprint, body))
-        envelope = Envelope(seq, uuid, priority, alert.time_ns, fingerprint, body, now_ns)
+        envelope = Envelope(
+            seq, uuid, priority, alert.time_ns, fingerprint, body, now_ns, alert.plain
+        )
         kept.append(_Kept(envelope, alert, assessment, lanes))
         return len(body)
 

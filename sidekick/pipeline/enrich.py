@@ -127,6 +127,7 @@ class Enrich:
             fields={**alert.fields, **fields} if fields else alert.fields,
             fields_json=spliced(alert, fields) if fields else alert.fields_json,
             tags=new_tags,
+            plain=False,
         )
 
     def _take(self, view: AlertView, found: Mapping[str, Value], into: dict[str, Value]) -> None:

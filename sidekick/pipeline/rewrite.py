@@ -57,6 +57,7 @@ class Rewrite:
             members = _members(alert.fields_json)
             changes["fields"] = {names[name]: value for name, value in alert.fields.items()}
             changes["fields_json"] = _encode({names[name]: raw for name, raw in members.items()})
+            changes["plain"] = False
         return msgspec.structs.replace(alert, **changes) if changes else alert
 
     def _names(self, fields: Iterable[str]) -> dict[str, str]:

@@ -110,7 +110,7 @@ def compatible_body(config: Config, now_ns: Callable[[], int] = time.time_ns) ->
         config.resolve_after,
         now_ns,
     )
-    return lambda batch: writer.body(payload(envelope.body) for envelope in batch)
+    return lambda batch: writer.body(payload(envelope) for envelope in batch)
 
 
 class Writer:

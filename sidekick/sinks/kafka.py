@@ -18,7 +18,7 @@ from sidekick.section import Size
 from sidekick.sinks import LaneConfig, Sink, SinkConfig
 from sidekick.sinks._clean import cleaner
 from sidekick.sinks._falcosidekick import Compat
-from sidekick.sinks._falcosidekick.payload import payload
+from sidekick.sinks._falcosidekick.payload import canonical
 from sidekick.sinks._tls import TlsConfig
 
 if TYPE_CHECKING:
@@ -194,7 +194,7 @@ def _message(
 ) -> tuple[bytes, bytes | None, list[tuple[str, bytes]]]:
     """Its value, key and headers."""
     if compat:
-        return payload(envelope.body).json, None, []
+        return canonical(envelope), None, []
     told = _read(envelope.body)
     headers = [
         ("id", envelope.id.encode()),

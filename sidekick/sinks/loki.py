@@ -102,7 +102,7 @@ class Writer:
         return _encode(self._labels.of(found)), self._value(envelope, found, when)
 
     def _compatible(self, envelope: Envelope, when: int) -> tuple[bytes, bytes]:
-        alert = payload(envelope.body)
+        alert = payload(envelope)
         labels = self._labels.bound(compatible.labels(alert, self._extra))
         line = alert.json.decode() if self._as_json else alert.output
         return go_json.encode(labels), go_json.encode([str(when), line])

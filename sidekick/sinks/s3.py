@@ -22,7 +22,7 @@ from sidekick.sinks._clean import cleaner
 from sidekick.sinks._each import send_each
 from sidekick.sinks._falcosidekick import Compat
 from sidekick.sinks._falcosidekick import s3 as compatible
-from sidekick.sinks._falcosidekick.payload import payload
+from sidekick.sinks._falcosidekick.payload import canonical
 from sidekick.sinks._http import Url
 from sidekick.sinks._s3_puts import Keys, Puts, Target, target
 from sidekick.sinks._s3_role import as_role
@@ -140,7 +140,7 @@ class S3:
 
     async def _send_one(self, envelope: Envelope) -> None:
         name = compatible.key(self._config.prefix, envelope)
-        body = payload(envelope.body).json
+        body = canonical(envelope)
         if self._puts is not None and await self._puts.put(name, body):
             return
         put = partial(self._client.put_object, Bucket=self._config.bucket, Key=name, Body=body)

@@ -132,7 +132,7 @@ class Own:
     async def tell(self, envelope: Envelope) -> None:
         found = document.read(envelope.body)
         said = message(found, envelope.priority, self._style)
-        if self._line and (line := self._line.line(payload(envelope.body))):
+        if self._line and (line := self._line.line(payload(envelope))):
             said["text"] = line
         kind = found.sidekick.kind if found.sidekick else "first"
         await self._poster.post(said, envelope, kind)
@@ -150,7 +150,7 @@ class Compatible:
         self._line = _message_format(config)
 
     async def tell(self, envelope: Envelope) -> None:
-        alert = payload(envelope.body)
+        alert = payload(envelope)
         line = self._line.line(alert) if self._line else ""
         always = {"text": line, **self._always} if line else self._always
         await self._http.post(_compatible.body(alert, self._content, self._footer, always))

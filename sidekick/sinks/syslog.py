@@ -183,7 +183,7 @@ class CompatibleWriter:
     def message(self, envelope: Envelope) -> bytes:
         """The line; one that is too long loses its end."""
         now = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(self._now()))
-        alert = payload(envelope.body)
+        alert = payload(envelope)
         line = compatible.line(alert, now, self._host, os.getpid(), self._as_cef)
         return line if len(line) <= self._limit else line[: self._limit - 1] + b"\n"
 

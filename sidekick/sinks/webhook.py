@@ -23,7 +23,7 @@ from sidekick.section import Secret
 from sidekick.sinks import LaneConfig, Sink
 from sidekick.sinks._each import send_each
 from sidekick.sinks._falcosidekick import HEADERS, Compat
-from sidekick.sinks._falcosidekick.payload import payload
+from sidekick.sinks._falcosidekick.payload import canonical
 from sidekick.sinks._http import HttpClient, HttpConfig, SecretUrl, compress, open_client
 
 _TYPES = {
@@ -99,7 +99,7 @@ class Webhook:
             await self._post(b"\n".join([e.body for e in batch]) + b"\n", _batch_id(batch))
 
     async def _send_one(self, envelope: Envelope) -> None:
-        body = payload(envelope.body).json + b"\n" if self._compat else envelope.body
+        body = canonical(envelope) + b"\n" if self._compat else envelope.body
         await self._post(body, envelope.id)
 
     async def _post(self, body: bytes, identity: str) -> None:

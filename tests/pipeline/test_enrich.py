@@ -68,6 +68,15 @@ def test_tags_are_added_once() -> None:
     assert found.tags == ("a", "z", "z", "b", "on-node-1")
 
 
+@pytest.mark.parametrize(
+    ("section", "plain"), [({}, True), ({"fields": {"a": "1"}}, False), ({"tags": ["a"]}, False)]
+)
+def test_an_alert_with_additions_is_not_known_to_be_plain(
+    section: dict[str, Any], plain: bool
+) -> None:
+    assert enriched(section, plain=True).plain is plain
+
+
 def test_numbers_of_the_sender_keep_their_digits() -> None:
     sent = Alert(
         **{

@@ -31,10 +31,11 @@ def rewritten(section: dict[str, Any], **changes: Any) -> Alert:
     ],
 )
 def test_brackets_in_names_are_replaced(fields: dict[str, Any], names: list[str]) -> None:
-    found = rewritten({"brackets": "_"}, fields=fields)
+    found = rewritten({"brackets": "_"}, fields=fields, plain=True)
     assert list(found.fields) == names
     assert list(found.fields.values()) == list(fields.values())
     assert json.loads(found.fields_json) == found.fields
+    assert not found.plain or found.fields == fields
 
 
 @pytest.mark.parametrize(

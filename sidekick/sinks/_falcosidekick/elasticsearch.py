@@ -12,8 +12,9 @@ from typing import Any
 
 import msgspec
 
+from sidekick.document import time_of
 from sidekick.model import Envelope
-from sidekick.sinks._falcosidekick.payload import payload
+from sidekick.sinks._falcosidekick.payload import canonical, payload
 
 _UNFIT = frozenset({"document_parsing_exception", "mapper_parsing_exception"})
 _FIELD = re.compile(r"\[output_fields\.(\S+?)\](?=[ ,.:;]|$)")
@@ -23,8 +24,8 @@ _encode = msgspec.json.Encoder().encode
 
 def document(envelope: Envelope, flat: bool) -> bytes:
     """The document; ``flat`` writes ``_`` for the dots in the names of fields."""
-    alert = payload(envelope.body, (lambda name: name.replace(".", "_")) if flat else None)
-    return b'%b,"@timestamp":"%b"}' % (alert.json[:-1], alert.time.encode())
+    json = payload(envelope, _flat).json if flat else canonical(envelope)
+    return b'%b,"@timestamp":"%b"}' % (json[:-1], time_of(json))
 
 
 def unfit_field(result: Mapping[str, Any]) -> str:
@@ -42,6 +43,10 @@ def without(document: bytes, field: str) -> bytes:
     fields = _members(members["output_fields"])
     left = {name: value for name, value in fields.items() if not _touches(name, field)}
     return _encode(members | {"output_fields": left})
+
+
+def _flat(name: str) -> str:
+    return name.replace(".", "_")
 
 
 def _touches(name: str, field: str) -> bool:

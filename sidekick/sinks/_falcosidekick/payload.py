@@ -10,6 +10,7 @@ Where that is longer than 4,096 bytes, each text of more than 512 bytes among th
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from functools import lru_cache
 from typing import Any
@@ -18,6 +19,7 @@ import msgspec
 
 from sidekick import document, go_json, rfc3339
 from sidekick.go_json import Value
+from sidekick.model import Envelope
 
 _LONG = 4096
 _LONG_FIELD = 512
@@ -25,6 +27,7 @@ _KEPT = 507
 _CUT = "[...]"
 _NESTED = frozenset({dict, list})
 _TEST_RULE = "Test rule"  # whoever sends it
+_NANOSECONDS = re.compile(rb".{19}\.\d{8}[1-9]Z").fullmatch
 
 
 class Payload(msgspec.Struct, gc=False):
@@ -63,42 +66,28 @@ _decode = msgspec.json.Decoder(_Canonical).decode
 _encode_sorted = msgspec.json.Encoder(order="deterministic").encode
 
 
-def payload(body: bytes, name: Callable[[str], str] | None = None) -> Payload:
-    """The alert in a document of ours (see ``sidekick.document``); ``name`` renames fields.
+def payload(envelope: Envelope, name: Callable[[str], str] | None = None) -> Payload:
+    """The alert of a document of ours (see ``sidekick.document``); ``name`` renames fields.
 
     Lanes that tell of the same alert at about the same time share it: nobody may change it.
     """
+    body = envelope.body
     if name is None and len(body) <= _LONG:
-        return _shared(body)
+        return _shared(body, envelope.plain)
     return _made(body, name)
 
 
+def canonical(envelope: Envelope) -> bytes:
+    """The ``json`` of the ``payload`` alone."""
+    return (envelope.plain and _as_it_stands(envelope.body)) or payload(envelope).json
+
+
 @lru_cache(maxsize=1024)  # two batches of Elasticsearch or Loki, which come last
-def _shared(body: bytes) -> Payload:
-    return _as_it_stands(body) or _made(body, None)
-
-
-def _as_it_stands(body: bytes) -> Payload | None:
-    """The alert of a document that begins with the canonical JSON, as those of Falco's mostly do.
-
-    Reading and writing it once tells whether its keys are sorted and its numbers keep their digits.
-    """
-    try:
-        found = _decode(body)
-        text = _encode_sorted(found)
-    except (ValueError, OverflowError, msgspec.DecodeError):
-        return None
-    if (
-        not body.startswith(text[:-1])
-        or found.rule == _TEST_RULE
-        or found.tags != sorted(found.tags)
-        or found.time != rfc3339.as_go(found.time)
-        or not _NESTED.isdisjoint(map(type, found.output_fields.values()))
-    ):
-        return None
-    json = go_json.escaped(text)
-    if len(json) > _LONG:
-        return None
+def _shared(body: bytes, plain: bool) -> Payload:
+    json = _as_it_stands(body) if plain or _is_plain(body) else None
+    if json is None:
+        return _made(body, None)
+    found = _decode(body)
     return Payload(
         found.uuid,
         found.output,
@@ -111,6 +100,26 @@ def _as_it_stands(body: bytes) -> Payload | None:
         found.hostname,
         json,
     )
+
+
+def _as_it_stands(body: bytes) -> bytes | None:
+    """The canonical JSON at the beginning of a plain document; None where it differs in more than
+    escapes."""
+    if len(body) > _LONG or _TEST_RULE.encode() in body or not _NANOSECONDS(document.time_of(body)):
+        return None
+    json = go_json.escaped(document.without_note(body))
+    return json if len(json) <= _LONG else None
+
+
+def _is_plain(body: bytes) -> bool:
+    """Whether a document is ``plain`` (see ``Envelope``): it is read and written for that."""
+    try:
+        found = _decode(body)
+        text = _encode_sorted(found)
+    except (ValueError, OverflowError, msgspec.DecodeError):
+        return False
+    nested = not _NESTED.isdisjoint(map(type, found.output_fields.values()))
+    return body.startswith(text[:-1]) and found.tags == sorted(found.tags) and not nested
 
 
 def _made(body: bytes, name: Callable[[str], str] | None) -> Payload:
@@ -130,14 +139,14 @@ def _made(body: bytes, name: Callable[[str], str] | None) -> Payload:
         sorted(found.tags),
         found.hostname,
     )
-    alert.json = _canonical(alert)
+    alert.json = _written(alert)
     if len(alert.json) > _LONG:
         _shorten(alert)
-        alert.json = _canonical(alert)
+        alert.json = _written(alert)
     return alert
 
 
-def _canonical(alert: Payload) -> bytes:
+def _written(alert: Payload) -> bytes:
     known: dict[str, object] = {
         "uuid": alert.uuid,
         "output": alert.output,

@@ -36,17 +36,33 @@ ALERT: dict[str, Any] = {
 }
 """An alert with values of every kind."""
 
+PLAIN = ALERT | {
+    "output_fields": {"a": "<b>", "evt.time": 1767349230500000001, "user.loginuid": -1, "z": None},
+    "time": "2026-01-02T10:20:30.123456789Z",
+}
+"""One as Falco writes it."""
+
 
 def envelope(body: bytes) -> Envelope:
     """What a sink gets of a request's body; raises ``InvalidAlert``."""
     alert = decode(body)
     written = document.write(UUID, alert, Assessment(fingerprint="f"))
-    return Envelope(7, UUID, alert.priority, alert.time_ns, "f", written, RECEIVED_NS)
+    return Envelope(7, UUID, alert.priority, alert.time_ns, "f", written, RECEIVED_NS, alert.plain)
 
 
 def sent(**changes: Any) -> Envelope:
     """``ALERT`` with these members."""
     return envelope(json.dumps(ALERT | changes).encode())
+
+
+def plain(**changes: Any) -> Envelope:
+    """``ALERT`` with these members as Falco writes it."""
+    return envelope(_compact(PLAIN | changes))
+
+
+def _compact(alert: dict[str, Any]) -> bytes:
+    text = json.dumps(alert, ensure_ascii=False, separators=(",", ":"), sort_keys=True)
+    return text.encode("utf-8", "surrogatepass")
 
 
 _TEXT = st.text(max_size=12) | st.sampled_from(
@@ -100,6 +116,14 @@ _ALERTS = st.fixed_dictionaries(
         "Output_Fields": st.dictionaries(_NAME, _VALUE, max_size=2),
     },
 )
+
+
+def plain_bodies() -> st.SearchStrategy[bytes]:
+    """Requests with an alert as Falco writes it, but for what is in its texts."""
+    fields = st.dictionaries(_NAME, st.none() | st.booleans() | _NUMBER | _TEXT, max_size=8)
+    some = {"output": _TEXT, "rule": _TEXT.filter(bool), "time": _TIME, "output_fields": fields}
+    more = {"hostname": _TEXT, "tags": st.lists(_TEXT, max_size=2), "source": _TEXT}
+    return st.fixed_dictionaries(some, optional=more).map(lambda drawn: _compact(PLAIN | drawn))
 
 
 @st.composite

@@ -27,7 +27,7 @@ def go() -> Iterator[Oracle]:
 
 def _slack(content: str) -> Callable[[Envelope], bytes]:
     always = {"username": "Falcosidekick"}
-    return lambda one: slack.body(payload(one.body), content, "from falco", always)
+    return lambda one: slack.body(payload(one), content, "from falco", always)
 
 
 def _loki(line: str) -> Callable[[Envelope], bytes]:
@@ -45,7 +45,7 @@ def _alertmanager(**keys: Any) -> Callable[[Envelope], bytes]:
 
 
 OURS: dict[str, Callable[[Envelope], bytes]] = {
-    "canonical": lambda one: payload(one.body).json,
+    "canonical": lambda one: payload(one).json,
     "elasticsearch": lambda one: elasticsearch.document(one, flat=True),
     "slack all": _slack("all"),
     "slack text": _slack("text"),

@@ -30,11 +30,11 @@ from tests.sinks.http_stand import http_stand
     ],
 )
 def test_a_template_is_filled_with_the_alert(text: str, line: str) -> None:
-    assert MessageFormat(text).line(payload(sent().body)) == line
+    assert MessageFormat(text).line(payload(sent())) == line
 
 
 def test_what_the_alert_says_makes_no_mention_but_the_template_may() -> None:
-    alert = payload(sent(rule="<!channel>", output_fields={"a": ["<b>"]}).body)
+    alert = payload(sent(rule="<!channel>", output_fields={"a": ["<b>"]}))
     line = MessageFormat("<!here> {{ .Rule }} {{ .OutputFields.a }}").line(alert)
     assert line == "<!here> &lt;!channel&gt; [&lt;b&gt;]"
 
@@ -43,7 +43,7 @@ def test_a_template_that_fails_is_told_once_and_the_alert_goes_without_its_line(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     wanted = MessageFormat("before {{ index .Tags 99 }}")
-    assert [wanted.line(payload(sent().body)) for _ in range(2)] == ["", ""]
+    assert [wanted.line(payload(sent())) for _ in range(2)] == ["", ""]
     assert [record.message for record in caplog.records] == ["message_format failed for an alert"]
 
 
