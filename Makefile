@@ -12,7 +12,7 @@ test: venv  ## all tests, against real servers; installs what they need
 
 nightly: venv  ## the properties of the rule language with many more examples: 100,000 broken files, 50,000 conditions
 	@SIDEKICK_NIGHTLY=1 $(BIN)/python -m pytest tests/rules/test_bad_input.py tests/rules/test_meaning.py \
-		tests/rules/test_printer.py --timeout 0 $(ARGS)
+		tests/rules/test_printer.py tests/sensor/test_prefilter.py --timeout 0 $(ARGS)
 
 check: venv  ## lint, format, types
 	@$(BIN)/ruff check .

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 from collections.abc import Mapping, Sequence
+from copy import deepcopy
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -52,7 +54,13 @@ def helm(*arguments: str | Path, values: Mapping[str, Any] | None = None) -> str
 
 def render(values: Mapping[str, Any] | None = None, chart: Path = CHART) -> list[Object]:
     """The objects of ``helm template``."""
-    text = helm("template", RELEASE, chart, "--kube-version", "1.34", values=values or {})
+    return deepcopy(_rendered(json.dumps(values or {}), chart))
+
+
+@cache
+def _rendered(values: str, chart: Path) -> list[Object]:
+    given = json.loads(values)
+    text = helm("template", RELEASE, chart, "--kube-version", "1.34", values=given)
     return [document for document in yaml.safe_load_all(text) if document]
 
 

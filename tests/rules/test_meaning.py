@@ -24,10 +24,8 @@ from tests.rules.grammar import CHECKS, RECORDS, TYPE_CHECKS, TYPES, trees
 from tests.rules.interpreter import holds
 from tests.rules.rule_texts import rule
 
-EXAMPLES = examples(2_000, 50_000)
 
-
-@settings(max_examples=EXAMPLES, deadline=None)
+@settings(max_examples=examples(1_500, 50_000), deadline=None)
 @given(trees(), RECORDS)
 def test_a_function_means_what_its_tree_means(tree: Node, record: dict[str, Any]) -> None:
     assert compile_tree(tree, FALCO_FIELDS)(record) is holds(tree, record)
@@ -37,7 +35,7 @@ _MACROS = st.sampled_from(["m0", "m1", "m2"]).map(Macro)
 _CONDITIONS = st.lists(trees(CHECKS | TYPE_CHECKS | _MACROS, 8), min_size=1, max_size=5)
 
 
-@settings(max_examples=EXAMPLES // 2, deadline=None)
+@settings(max_examples=examples(500, 25_000), deadline=None)
 @given(
     st.lists(trees(CHECKS | TYPE_CHECKS, 4), min_size=3, max_size=3),
     _CONDITIONS,

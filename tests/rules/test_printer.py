@@ -12,7 +12,7 @@ from tests.nightly import examples
 from tests.rules.grammar import trees
 
 
-@settings(max_examples=examples(2_000, 50_000), deadline=None)
+@settings(max_examples=examples(1_000, 50_000), deadline=None)
 @given(trees())
 def test_a_condition_reads_back_as_it_is_printed(tree: Node) -> None:
     printed = source(tree)

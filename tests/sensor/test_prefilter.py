@@ -469,21 +469,21 @@ def _must_tell(condition: str, record: Record) -> None:
 _ANY_TYPE = "evt.type in (openat, open, creat, connect, ptrace, socket, symlink, link, dup, sendto)"
 
 
-@settings(max_examples=examples(400, 20_000), deadline=None)
+@settings(max_examples=examples(250, 20_000), deadline=None)
 @given(_checks, st.booleans(), st.lists(_records(), min_size=8, max_size=8))
 def test_what_one_check_holds_for_is_told(check: str, negated: bool, records: list[Record]) -> None:
     for record in records:
         _must_tell(f"{_ANY_TYPE} and {'not ' if negated else ''}{check}", record)
 
 
-@settings(max_examples=examples(300, 20_000), deadline=None)
+@settings(max_examples=examples(200, 20_000), deadline=None)
 @given(_conditions, st.lists(_records(), min_size=4, max_size=4))
 def test_whatever_a_rule_matches_is_told(condition: str, records: list[Record]) -> None:
     for record in records:
         _must_tell(condition, record)
 
 
-@settings(max_examples=examples(150, 5_000), deadline=None)
+@settings(max_examples=examples(100, 5_000), deadline=None)
 @given(_conditions, _conditions, st.lists(_records(), min_size=4, max_size=4))
 def test_two_clauses_are_one_only_if_that_says_the_same(
     left: str, right: str, records: list[Record]
