@@ -154,3 +154,19 @@ def test_the_start_imports_no_sink_and_nothing_heavy(module: str) -> None:
     loaded = set(ran.stdout.split())
     assert not loaded & set(OWNERS) - {"sqlite3", "uvloop"}
     assert not {name for name in loaded if name.startswith("sidekick.sinks.")}
+
+
+def test_a_client_of_elasticsearch_brings_no_second_http_client_with_it() -> None:
+    code = (
+        "import asyncio, sys\n"
+        "from sidekick.sinks.elasticsearch import Config, open_sink\n"
+        "async def main():\n"
+        "    async with open_sink(Config(urls=['http://127.0.0.1:1'])):\n"
+        "        print(*sys.modules)\n"
+        "asyncio.run(main())\n"
+        "import httpx\n"
+    )
+    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    loaded = set(ran.stdout.split())
+    assert "elasticsearch" in loaded
+    assert not loaded & {"httpx", "rich", "pygments"}

@@ -11,6 +11,7 @@ import asyncio
 import importlib
 import logging
 import re
+import sys
 import time
 from base64 import b64encode
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
@@ -314,10 +315,26 @@ def _headers(config: Config) -> dict[str, str]:
     return headers | {k.lower(): v.get_secret_value() for k, v in config.headers.items()}
 
 
+def _client_module() -> Any:
+    """The module that has the client.
+
+    Its libraries import httpx if they find it, which has no part in this, and which imports rich
+    and pygments: 6 MiB.
+    """
+    before = sys.modules.get("httpx")
+    sys.modules["httpx"] = None  # type: ignore[assignment]
+    try:
+        return importlib.import_module("sidekick.sinks._elastic_client")
+    finally:
+        del sys.modules["httpx"]
+        if before is not None:
+            sys.modules["httpx"] = before
+
+
 @asynccontextmanager
 async def open_sink(config: Config) -> AsyncIterator[Sink]:
     """Keep connections to the nodes open."""
-    module = await asyncio.to_thread(importlib.import_module, "sidekick.sinks._elastic_client")
+    module = await asyncio.to_thread(_client_module)
     connect: Callable[..., AsyncElasticsearch] = module.connect
     secure = any(url.startswith("https:") for url in config.urls)
     context = await asyncio.to_thread(client_context, config.tls) if secure else None
