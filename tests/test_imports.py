@@ -18,6 +18,7 @@ DATA = {"model", "errors", "section", "document", "rfc3339", "go_json", "heartbe
 
 MAY_IMPORT: dict[str, set[str]] = {
     "acts": {"errors"},
+    "allocator": set(),
     "model": set(),
     "errors": set(),
     "go_json": set(),
