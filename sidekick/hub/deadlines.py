@@ -18,7 +18,7 @@ class Deadlines:
 
     def begin(self, now: float) -> asyncio.Task[None]:
         """The current task shall end in time; give it back to ``end``."""
-        task = asyncio.current_task()
+        task = asyncio.current_task(self._loop)  # without it, a system call
         assert task is not None
         self._running[task] = now + self._secs, task.cancelling()
         if self._timer is None:

@@ -93,7 +93,7 @@ class Pool:
     async def _connect(self) -> _Connection:
         async with asyncio.timeout(self._connect_secs):
             _, protocol = await self._loop.create_connection(
-                lambda: _Connection(self._all),
+                lambda: _Connection(self._all, self._loop),
                 self._host,
                 self._port,
                 ssl=self._tls,
@@ -105,8 +105,9 @@ class Pool:
 class _Connection(asyncio.Protocol):
     """One connection, one request at a time."""
 
-    def __init__(self, connections: set[_Connection]) -> None:
+    def __init__(self, connections: set[_Connection], loop: asyncio.AbstractEventLoop) -> None:
         self._connections = connections
+        self._loop = loop  # asking for the running one is a system call each time
         self._answer: asyncio.Future[Answer] | None = None
         self._parser: Any = None  # a cycle, broken in connection_lost
         self._used = False
@@ -133,7 +134,7 @@ class _Connection(asyncio.Protocol):
         """Send one request and wait for its answer."""
         self._clear()
         self._bodiless = bodiless
-        self._answer = asyncio.get_running_loop().create_future()
+        self._answer = self._loop.create_future()
         full = b"%bContent-Length: %d\r\n\r\n" % (head, len(body))
         if len(body) <= _JOINED:
             self._transport.write(full + body)
