@@ -472,9 +472,9 @@ async def test_the_api_speaks_tls_to_clients_with_a_certificate(tmp_path: Path) 
     (tmp_path / "server.pem").write_text(made.server_chain)
     (tmp_path / "server.key").write_text(made.server_key)
     tls = {
-        "cert": str(tmp_path / "server.pem"),
-        "key": str(tmp_path / "server.key"),
-        "client_ca": str(made.ca_file),
+        "cert_file": str(tmp_path / "server.pem"),
+        "key_file": str(tmp_path / "server.key"),
+        "client_ca_file": str(made.ca_file),
     }
     port = free_port()
     config = {"sinks": {"stdout": {"type": "stdout"}}, "admin": {"port": port, "tls": tls}}

@@ -73,7 +73,7 @@ SERVICE = Output(
         ),
         Key(
             "tlsserver.certfile",
-            "listen.tls.cert",
+            "listen.tls.cert_file",
             default=f"{_SERVER}/server.crt",
             written=True,
             when=_DEPLOY,
@@ -81,7 +81,7 @@ SERVICE = Output(
         ),
         Key(
             "tlsserver.keyfile",
-            "listen.tls.key",
+            "listen.tls.key_file",
             default=f"{_SERVER}/server.key",
             written=True,
             when=_DEPLOY,
@@ -90,11 +90,11 @@ SERVICE = Output(
             "tlsserver.mutualtls",
             default="false",
             when=_DEPLOY,
-            needless="`listen.tls.client_ca` is there or not",
+            needless="`listen.tls.client_ca_file` is there or not",
         ),
         Key(
             "tlsserver.cacertfile",
-            "listen.tls.client_ca",
+            "listen.tls.client_ca_file",
             default=f"{_SERVER}/ca.crt",
             written=True,
             when=("tlsserver.deploy", "tlsserver.mutualtls"),

@@ -21,15 +21,15 @@ Stamp = tuple[tuple[int, int, int], ...]
 
 
 class TlsConfig(Section):
-    """TLS of a listener; with `client_ca` also mutual TLS."""
+    """TLS of a listener; with `client_ca_file` also mutual TLS."""
 
-    cert: str
+    cert_file: str
     """PEM file with the certificate and its chain."""
-    key: str
+    key_file: str
     """PEM file with the private key."""
     key_password: Secret | None = None
     """Password of the private key, if it has one."""
-    client_ca: str | None = None
+    client_ca_file: str | None = None
     """PEM file of the authorities of client certificates; every client then needs one."""
     min_version: Literal["1.2", "1.3"] = "1.2"
     """Oldest version of TLS that is spoken."""
@@ -63,7 +63,7 @@ class Certificates:
         except ConfigError as error:
             log.warning("The changed certificate is unusable, the old one serves on: %s", error)
             return False
-        log.info("The listener serves a new certificate.", extra={"cert": self._config.cert})
+        log.info("The listener serves a new certificate.", extra={"cert": self._config.cert_file})
         return True
 
     def _choose(self, connection: ssl.SSLObject, name: str | None, old: ssl.SSLContext) -> None:
@@ -90,7 +90,9 @@ async def _look(certificates: Certificates) -> None:
 
 def _stamp(config: TlsConfig) -> Stamp:
     """What tells whether a file changed; follows symbolic links, as Kubernetes swaps those."""
-    return tuple(map(_version, filter(None, (config.cert, config.key, config.client_ca))))
+    return tuple(
+        map(_version, filter(None, (config.cert_file, config.key_file, config.client_ca_file)))
+    )
 
 
 def _version(file: str) -> tuple[int, int, int]:
@@ -105,19 +107,19 @@ def _context(config: TlsConfig) -> ssl.SSLContext:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.minimum_version = _VERSIONS[config.min_version]
     password = config.key_password.get_secret_value() if config.key_password else ""
-    _readable({"tls.cert": config.cert, "tls.key": config.key})
+    _readable({"tls.cert_file": config.cert_file, "tls.key_file": config.key_file})
     try:
-        context.load_cert_chain(config.cert, config.key, lambda: password)
+        context.load_cert_chain(config.cert_file, config.key_file, lambda: password)
     except (OSError, ValueError) as error:
-        files = f"{config.cert} with {config.key}"
-        raise ConfigError([f"tls.cert: cannot use {files}: {_reason(error)}"]) from None
-    if config.client_ca is not None:
+        files = f"{config.cert_file} with {config.key_file}"
+        raise ConfigError([f"tls.cert_file: cannot use {files}: {_reason(error)}"]) from None
+    if config.client_ca_file is not None:
         context.verify_mode = ssl.CERT_REQUIRED
         try:
-            context.load_verify_locations(config.client_ca)
+            context.load_verify_locations(config.client_ca_file)
         except (OSError, ValueError) as error:
-            reason = f"cannot use {config.client_ca}: {_reason(error)}"
-            raise ConfigError([f"tls.client_ca: {reason}"]) from None
+            reason = f"cannot use {config.client_ca_file}: {_reason(error)}"
+            raise ConfigError([f"tls.client_ca_file: {reason}"]) from None
     return context
 
 

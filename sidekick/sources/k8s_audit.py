@@ -56,9 +56,9 @@ class Config(SourceConfig, ListenerConfig):
     example: ClassVar[str] = """\
 type: k8s_audit
 tls:
-  cert: /etc/sidekick/tls.crt
-  key: /etc/sidekick/tls.key
-  client_ca: /etc/sidekick/apiserver-ca.crt
+  cert_file: /etc/sidekick/tls.crt
+  key_file: /etc/sidekick/tls.key
+  client_ca_file: /etc/sidekick/apiserver-ca.crt
 """
     judges: ClassVar[bool] = True
 
@@ -86,8 +86,10 @@ tls:
 
 async def run(config: Config, intake: Intake, engine: Callable[[], RuleEngine]) -> None:
     """Listen until cancelled; raises ``ConfigError`` when it cannot."""
-    if not (config.tokens or config.allow or (config.tls and config.tls.client_ca)):
-        log.warning("whoever reaches the port may send audit events: set tokens or tls.client_ca")
+    if not (config.tokens or config.allow or (config.tls and config.tls.client_ca_file)):
+        log.warning(
+            "whoever reaches the port may send audit events: set tokens or tls.client_ca_file"
+        )
     try:
         async with serve(config, AuditWebhook(config, intake, engine)) as port:
             log.info("waiting for audit events", extra={"port": port, "path": config.path})

@@ -36,7 +36,7 @@ class AdminConfig(Section):
 
     @model_validator(mode="after")
     def _closed_to_strangers(self) -> AdminConfig:
-        open_door = self.token is None and not (self.tls and self.tls.client_ca)
+        open_door = self.token is None and not (self.tls and self.tls.client_ca_file)
         if self.enabled and open_door and not is_loopback(self.address):
             raise ValueError(
                 f"the admin API would be open to the network at {self.address}: set admin.token, "

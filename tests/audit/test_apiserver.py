@@ -300,9 +300,9 @@ def _source(server: Kubernetes) -> dict[str, Any]:
         "port": server.audit.port,
         "tokens": [{"name": "tests", "token": server.audit.token}],
         "tls": {
-            "cert": str(server.folder / "server.crt"),
-            "key": str(server.folder / "server.key"),
-            "client_ca": str(server.ca_file),
+            "cert_file": str(server.folder / "server.crt"),
+            "key_file": str(server.folder / "server.key"),
+            "client_ca_file": str(server.ca_file),
         },
     }
 

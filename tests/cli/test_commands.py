@@ -215,11 +215,11 @@ def test_check_probes_every_sink(hub: Hub) -> None:
 
 def test_check_looks_at_the_certificates_that_a_start_would_read(tmp_path: Path) -> None:
     file = tmp_path / "sidekick.yaml"
-    file.write_text("listen: {tls: {cert: none.pem, key: none.key}}\n")
+    file.write_text("listen: {tls: {cert_file: none.pem, key_file: none.key}}\n")
     for command in ("check", "hub"):
         done = sidekick(command, "-c", str(file))
         assert done.returncode == 1
-        assert "listen.tls.cert: cannot use none.pem: No such file" in done.stderr
+        assert "listen.tls.cert_file: cannot use none.pem: No such file" in done.stderr
 
 
 def test_check_of_the_defaults_is_good() -> None:

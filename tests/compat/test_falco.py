@@ -204,7 +204,7 @@ def test_the_audit_plugin_is_a_source(tmp_path: Path) -> None:
     keys = changed(load_plugins=["k8saudit", "json"], plugins=[plugin])
     source: Any = loaded(tmp_path, keys).sources["k8s_audit"]
     assert (source.address, source.port, source.path) == ("0.0.0.0", 9999, "/audit")
-    assert str(source.tls.cert) == str(source.tls.key) == "/etc/falco/falco.pem"
+    assert str(source.tls.cert_file) == str(source.tls.key_file) == "/etc/falco/falco.pem"
     assert source.event_limit == 262144
     told = falco.translate(changed(load_plugins=["k8saudit"], plugins=[{"name": "k8saudit"}]))
     assert told.value["sources"]["k8s_audit"]["port"] == 9765

@@ -174,7 +174,7 @@ def test_the_environment_goes_over_the_file_and_empty_is_unset(tmp_path: Path) -
 def test_the_listener_serves_tls_where_falcosidekick_would(tmp_path: Path) -> None:
     tls = loaded(tmp_path, "tlsserver: {deploy: true, mutualtls: true, certfile: /c}\n").listen.tls
     assert tls is not None
-    assert (tls.cert, tls.key, tls.client_ca) == (
+    assert (tls.cert_file, tls.key_file, tls.client_ca_file) == (
         "/c",
         "/etc/certs/server/server.key",
         "/etc/certs/server/ca.crt",

@@ -204,7 +204,7 @@ def test_audit_events_come_in_by_a_service_of_their_own(tmp_path: Path) -> None:
     assert (source["type"], source["cluster"], source["body_limit"]) == ("k8s_audit", "prod", 2**22)
     pod = one(objects, "StatefulSet")["spec"]["template"]["spec"]
     mounts = {mount["name"]: mount["mountPath"] for mount in container(objects)["volumeMounts"]}
-    assert source["tls"]["client_ca"] == f"{mounts['audit']}/ca.crt"
+    assert source["tls"]["client_ca_file"] == f"{mounts['audit']}/ca.crt"
     secrets = {volume["name"]: volume.get("secret") for volume in pod["volumes"]}
     assert secrets["audit"] == {"secretName": "audit-tls"}
     (variable,) = container(objects)["env"]

@@ -149,20 +149,26 @@ TABLE: dict[str, dict[str, Any]] = {
         }
     },
     "tls": {
-        "settings": SETTINGS | {"listen": {"tls": {"cert": "/tls/tls.crt", "key": "/tls/tls.key"}}},
+        "settings": SETTINGS
+        | {"listen": {"tls": {"cert_file": "/tls/tls.crt", "key_file": "/tls/tls.key"}}},
         "extraVolumes": [{"name": "tls", "secret": {"secretName": "tls"}}],
         "extraVolumeMounts": [{"name": "tls", "mountPath": "/tls", "readOnly": True}],
         "serviceMonitor": {"enabled": True},
     },
     "mutual tls": {
         "settings": SETTINGS
-        | {"listen": {"port": 2899, "tls": {"cert": "a", "key": "b", "client_ca": "c"}}}
+        | {
+            "listen": {
+                "port": 2899,
+                "tls": {"cert_file": "a", "key_file": "b", "client_ca_file": "c"},
+            }
+        }
     },
     "tls and a port without": {
         "settings": SETTINGS
         | {
             "listen": {
-                "tls": {"cert": "a", "key": "b", "client_ca": "c"},
+                "tls": {"cert_file": "a", "key_file": "b", "client_ca_file": "c"},
                 "plain": {"paths": ["/ping", "/readyz", "/metrics"]},
             }
         }
@@ -242,7 +248,9 @@ TABLE: dict[str, dict[str, Any]] = {
         "sensor": {
             "enabled": True,
             "port": 12803,
-            "settings": {"sensor": {"listen": {"tls": {"cert": "/c/crt", "key": "/c/key"}}}},
+            "settings": {
+                "sensor": {"listen": {"tls": {"cert_file": "/c/crt", "key_file": "/c/key"}}}
+            },
             "podMonitor": {"enabled": True, "interval": "15s", "additionalLabels": {"a": "b"}},
         },
     },

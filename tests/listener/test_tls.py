@@ -20,7 +20,7 @@ def write(folder: Path, name: str) -> TlsConfig:
     made = trustme.CA().issue_cert(name)
     made.private_key_pem.write_to_path(folder / "key.pem")
     made.cert_chain_pems[0].write_to_path(folder / "cert.pem")
-    return TlsConfig(cert=str(folder / "cert.pem"), key=str(folder / "key.pem"))
+    return TlsConfig(cert_file=str(folder / "cert.pem"), key_file=str(folder / "key.pem"))
 
 
 def served(certificates: Certificates) -> str:
@@ -81,8 +81,10 @@ def test_a_file_that_cannot_be_used_is_named(tmp_path: Path, name: str) -> None:
 
 
 def test_a_missing_authority_is_named(tmp_path: Path) -> None:
-    config = write(tmp_path, "one.test").model_copy(update={"client_ca": str(tmp_path / "ca.pem")})
-    with pytest.raises(ConfigError, match=r"client_ca.*ca\.pem.*No such file"):
+    config = write(tmp_path, "one.test").model_copy(
+        update={"client_ca_file": str(tmp_path / "ca.pem")}
+    )
+    with pytest.raises(ConfigError, match=r"client_ca_file.*ca\.pem.*No such file"):
         Certificates(config)
 
 

@@ -126,7 +126,9 @@ class Desk:
         certificate = authority.issue_cert("hub.example")
         certificate.private_key_and_cert_chain_pem.write_to_path(there / "hub.pem")
         file = f"{there}/hub.pem"
-        (there / "hub.yaml").write_text(f"listen: {{tls: {{cert: {file}, key: {file}}}}}\n")
+        (there / "hub.yaml").write_text(
+            f"listen: {{tls: {{cert_file: {file}, key_file: {file}}}}}\n"
+        )
         self.environment["SSL_CERT_FILE"] = str(there / "ca.pem")
         self.leaves_running(f"sidekick hub -c {there}/hub.yaml --state {there}/state", "2801")
 

@@ -46,12 +46,12 @@ def test_certificates_that_cannot_be_used_are_named_by_listener_and_file(tmp_pat
     (tmp_path / "text.pem").write_text("no PEM")
     file = tmp_path / "sidekick.yaml"
     file.write_text(
-        f"listen: {{tls: {{cert: {tmp_path}/none.pem, key: x}}}}\n"
-        f"admin: {{tls: {{cert: {tmp_path}/text.pem, key: x.pem}}}}\n"
+        f"listen: {{tls: {{cert_file: {tmp_path}/none.pem, key_file: x}}}}\n"
+        f"admin: {{tls: {{cert_file: {tmp_path}/text.pem, key_file: x.pem}}}}\n"
     )
     assert certificate_faults(load(file, {})) == [
-        f"listen.tls.cert: cannot use {tmp_path}/none.pem: No such file or directory",
-        "admin.tls.key: cannot use x.pem: No such file or directory",
+        f"listen.tls.cert_file: cannot use {tmp_path}/none.pem: No such file or directory",
+        "admin.tls.key_file: cannot use x.pem: No such file or directory",
     ]
     assert certificate_faults(load(None, {})) == []
 

@@ -82,7 +82,7 @@ def test_a_changed_secret_is_a_change(loads: Loader) -> None:
         ("shutdown: {drain: 1s}\n", []),
         ("state_dir: /elsewhere\n", ["state_dir"]),
         ("log: {max_size: 2GiB}\n", ["log.max_size"]),
-        ("listen: {port: 1, tls: {cert: a, key: b}}\n", ["listen.port", "listen.tls"]),
+        ("listen: {port: 1, tls: {cert_file: a, key_file: b}}\n", ["listen.port", "listen.tls"]),
     ],
 )
 def test_what_was_opened_at_the_start_needs_a_restart(

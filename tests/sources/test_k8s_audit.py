@@ -345,9 +345,9 @@ async def test_with_mutual_tls_a_certificate_is_wanted(tmp_path: Path) -> None:
     (tmp_path / "server.crt").write_text(made.server_chain)
     (tmp_path / "server.key").write_text(made.server_key)
     tls = {
-        "cert": str(tmp_path / "server.crt"),
-        "key": str(tmp_path / "server.key"),
-        "client_ca": str(made.ca_file),
+        "cert_file": str(tmp_path / "server.crt"),
+        "key_file": str(tmp_path / "server.key"),
+        "client_ca_file": str(made.ca_file),
     }
     known = ssl.create_default_context(cafile=str(made.ca_file))
     known.load_cert_chain(made.cert_file, made.key_file)
@@ -379,7 +379,7 @@ async def test_a_port_that_is_taken_is_told_in_a_sentence(caplog: pytest.LogCapt
         with pytest.raises(ConfigError, match=f"127.0.0.1:{listener.port}: .*in use"):
             await run(config, FakeIntake(), lambda: Engine(RULES))
 
-    assert "set tokens or tls.client_ca" in caplog.text
+    assert "set tokens or tls.client_ca_file" in caplog.text
 
 
 @pytest.mark.parametrize("path", ["k8s-audit", "/a?b", "/a#b", ""])

@@ -150,5 +150,5 @@ def test_an_empty_token_is_no_configuration(token: str) -> None:
 
 
 def test_client_certificates_close_the_door_too() -> None:
-    tls = TlsConfig(cert="a.pem", key="b.pem", client_ca="ca.pem")
+    tls = TlsConfig(cert_file="a.pem", key_file="b.pem", client_ca_file="ca.pem")
     assert AdminConfig(address="0.0.0.0", tls=tls).token is None

@@ -398,9 +398,9 @@ async def test_alerts_come_over_tls_from_clients_with_a_certificate(tmp_path: Pa
     (tmp_path / "server.pem").write_text(made.server_chain)
     (tmp_path / "server.key").write_text(made.server_key)
     tls = {
-        "cert": str(tmp_path / "server.pem"),
-        "key": str(tmp_path / "server.key"),
-        "client_ca": str(made.ca_file),
+        "cert_file": str(tmp_path / "server.pem"),
+        "key_file": str(tmp_path / "server.key"),
+        "client_ca_file": str(made.ca_file),
     }
     context = ssl.create_default_context(cafile=str(made.ca_file))
     async with listening(tls=tls) as hub:

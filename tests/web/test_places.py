@@ -25,7 +25,7 @@ def test_a_place_is_shown_as_a_client_calls_it(address: str, shown: str) -> None
 
 
 def test_the_scheme_is_that_of_the_listener() -> None:
-    tls = {"cert": "server.pem", "key": "server.key"}
+    tls = {"cert_file": "server.pem", "key_file": "server.key"}
     config = AdminConfig.model_validate({"port": 2, "tls": tls})
     assert url(config) == "https://127.0.0.1:2"
 

@@ -82,8 +82,8 @@ async def test_tokens_are_asked_for_on_both_ports(tmp_path: Path) -> None:
     "keys",
     [
         {"plain": {"paths": ["/ping"]}},
-        {"plain": {"paths": []}, "tls": {"cert": "c", "key": "k"}},
-        {"plain": {"paths": ["/other"]}, "tls": {"cert": "c", "key": "k"}},
+        {"plain": {"paths": []}, "tls": {"cert_file": "c", "key_file": "k"}},
+        {"plain": {"paths": ["/other"]}, "tls": {"cert_file": "c", "key_file": "k"}},
     ],
 )
 def test_a_plain_port_wants_tls_beside_it_and_paths_that_there_are(keys: dict[str, Any]) -> None:
@@ -92,7 +92,7 @@ def test_a_plain_port_wants_tls_beside_it_and_paths_that_there_are(keys: dict[st
 
 
 def test_the_port_is_falcosidekicks() -> None:
-    keys = {"plain": {"paths": ["/ping"]}, "tls": {"cert": "c", "key": "k"}}
+    keys = {"plain": {"paths": ["/ping"]}, "tls": {"cert_file": "c", "key_file": "k"}}
     plain = ListenConfig.model_validate(keys).plain
     assert plain is not None
     assert plain.port == 2810

@@ -22,7 +22,7 @@
 {{- define "sidekick.auditSource" -}}
 {{- with .Values.audit -}}
 {{- if not .tlsSecret }}{{ fail "audit.enabled needs audit.tlsSecret: API servers call nothing but https" }}{{ end -}}
-{{- $tls := dict "cert" "/etc/sidekick-audit/tls.crt" "key" "/etc/sidekick-audit/tls.key" "client_ca" "/etc/sidekick-audit/ca.crt" -}}
+{{- $tls := dict "cert_file" "/etc/sidekick-audit/tls.crt" "key_file" "/etc/sidekick-audit/tls.key" "client_ca_file" "/etc/sidekick-audit/ca.crt" -}}
 {{- $source := dict "type" "k8s_audit" "port" .port "tls" $tls -}}
 {{- if .cluster }}{{ $_ := set $source "cluster" .cluster }}{{ end -}}
 {{- if .tokenSecret }}{{ $_ := set $source "tokens" (list (dict "name" "api-server" "token" "${AUDIT_TOKEN}")) }}{{ end -}}
@@ -52,7 +52,7 @@
 
 {{/* "true" where clients need a certificate, which neither the kubelet nor `helm test` has. */}}
 {{- define "sidekick.mutualTls" -}}
-{{- if or (dig "listen" "tls" "client_ca" "" .Values.settings) (and .Values.config.tlsserver.deploy .Values.config.tlsserver.mutualtls) }}true{{ end -}}
+{{- if or (dig "listen" "tls" "client_ca_file" "" .Values.settings) (and .Values.config.tlsserver.deploy .Values.config.tlsserver.mutualtls) }}true{{ end -}}
 {{- end -}}
 
 {{- define "sidekick.port" -}}

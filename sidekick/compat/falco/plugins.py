@@ -64,7 +64,7 @@ def _audit(plugin: Mapping[str, Any], draft: Draft) -> None:
     settings = settings if isinstance(settings, Mapping) else {}
     if address["scheme"] == "https":
         bundle = str(settings.get("sslCertificate") or "/etc/falco/falco.pem")
-        for part in ("cert", "key"):
+        for part in ("cert_file", "key_file"):
             why = "one file with both"
             draft.set(Setting((*_SOURCE, "tls", part), bundle, "sslCertificate", why=why))
     for name, to in (("webhookMaxBatchSize", "body_limit"), ("maxEventSize", "event_limit")):
