@@ -8,9 +8,11 @@ import shlex
 import shutil
 import subprocess
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import suppress
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from threading import Lock
+from typing import cast
 
 import pytest
 
@@ -27,6 +29,8 @@ from tests.test_docs import DOCUMENTS, ROOT, name_of
 
 pytestmark = [pytest.mark.servers, pytest.mark.skipif(bool(why_not()), reason=why_not())]
 
+_READERS = 2
+_ONE_AT_A_TIME = Lock()
 _ALERT = {
     "rule": "Terminal shell in container",
     "priority": "Notice",
@@ -142,32 +146,58 @@ class Reader:
             self.told[command] = self.types(command)
 
 
-@pytest.fixture
-def cluster() -> Iterator[Callable[[], Kubernetes]]:
-    """The API server, for a page that speaks to it; what was installed goes."""
-    started: list[Kubernetes] = []
+@contextmanager
+def _cluster() -> Iterator[Callable[[], Kubernetes]]:
+    """The API server, for a page that speaks to it; it has the server alone until its end, when
+    what was installed goes."""
+    with ExitStack() as stack:
+        started: list[Kubernetes] = []
 
-    def found() -> Kubernetes:
-        helm_program()
-        if not started:
-            started.append(SERVERS.kubernetes())
-            install_definitions(started[0])
-        return started[0]
+        def found() -> Kubernetes:
+            helm_program()
+            if not started:
+                stack.enter_context(_ONE_AT_A_TIME)
+                started.append(SERVERS.kubernetes())
+                install_definitions(started[0])
+                configured = ("--kubeconfig", started[0].kubeconfig())
+                stack.callback(helm, "uninstall", "sidekick", "--ignore-not-found", *configured)
+            return started[0]
 
-    yield found
-    if started:
-        helm("uninstall", "sidekick", "--ignore-not-found", "--kubeconfig", started[0].kubeconfig())
+        yield found
 
 
-@pytest.mark.parametrize("page", pages(), ids=name_of)
-def test_every_command_works(page: Path, tmp_path: Path, cluster: Any) -> None:
-    with desk(tmp_path) as found:
+def _read(page: Path, folder: Path) -> None:
+    with desk(folder) as found, _cluster() as cluster:
         reader = Reader(page, found, cluster)
         reader.reads()
 
         assert set(reader.told) == set(commands(page.read_text()))
         if shows := _SHOWS.get(name_of(page)):
             shows(found, reader.told)
+
+
+@pytest.fixture(scope="module")
+def readings(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Mapping[Path, Future[None]]]:
+    """All pages that tests ask for, read by two readers side by side."""
+    wanted = [
+        cast(Path, item.callspec.params["page"])
+        for item in request.session.items
+        if isinstance(item, pytest.Function) and item.function is test_every_command_works
+    ]
+    readers = ThreadPoolExecutor(_READERS)
+    try:
+        yield {
+            page: readers.submit(_read, page, tmp_path_factory.mktemp("page")) for page in wanted
+        }
+    finally:
+        readers.shutdown(cancel_futures=True)
+
+
+@pytest.mark.parametrize("page", pages(), ids=name_of)
+def test_every_command_works(page: Path, readings: Mapping[Path, Future[None]]) -> None:
+    readings[page].result()
 
 
 def _first_minutes(found: Desk, told: Mapping[str, str | Path]) -> None:
@@ -202,11 +232,11 @@ _ELSEWHERE = re.compile(r"(hub|run|sensor|tail|acts run)\b")
 """What does not end, or lasts: the blocks have the first, tests/acts the second."""
 
 
-def test_every_command_in_a_sentence_works(tmp_path: Path, cluster: Any) -> None:
+def test_every_command_in_a_sentence_works(tmp_path: Path) -> None:
     readme = next(document for document in DOCUMENTS if document.name == "README.md")
     found = _complete()
     assert len(found) >= 8
-    with desk(tmp_path) as one:
+    with desk(tmp_path) as one, _cluster() as cluster:
         reader = Reader(readme, one, cluster)
         (tmp_path / "old.yaml").write_text(_RULES)
         (tmp_path / "new.yaml").write_text(_RULES.replace("mark-7", "mark-8"))
