@@ -26,15 +26,14 @@ class Ahead:
         self._folders = ExitStack()
         self._begun: dict[str, Future[Any]] = {}
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="ahead")
-        self._is_begun = False
+        self.is_begun = False
 
     def begin(self, items: Sequence[pytest.Item]) -> None:
-        """Begin the work of all these tests, once."""
-        if not self._is_begun:
-            self._is_begun = True
-            for item in items:
-                if item.get_closest_marker("ahead"):
-                    self._begin(item)
+        """Begin the work of all these tests."""
+        self.is_begun = True
+        for item in items:
+            if item.get_closest_marker("ahead"):
+                self._begin(item)
 
     def result(self, item: pytest.Item) -> Any:
         """What the work of this test gave."""

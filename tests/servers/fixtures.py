@@ -17,10 +17,10 @@ from tests.servers.shared import SERVERS
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
     """With the first test that wants a server all begins that later ones will want."""
-    if item.get_closest_marker("servers"):
-        fixtures = {name for one in item.session.items for name in getattr(one, "fixturenames", ())}
-        SERVERS.begin(fixtures)
-        AHEAD.begin(item.session.items)
+    if not AHEAD.is_begun and item.get_closest_marker("servers"):
+        items = item.session.items
+        SERVERS.begin({name for one in items for name in getattr(one, "fixturenames", ())})
+        AHEAD.begin(items)
 
 
 def pytest_sessionfinish() -> None:
