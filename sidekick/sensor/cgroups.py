@@ -93,12 +93,3 @@ def _below_namespace(path: str) -> str:
     matched = _NAMESPACE.match(path)
     rest = path[matched.end() :] if matched else ""
     return rest if 0 < len(rest) <= 64 and "/" not in rest and not rest.endswith(_UNITS) else ""
-
-
-def container_of_lines(text: str, *, containerd: bool = False) -> Cgroup:
-    """The same from the text of ``/proc/PID/cgroup``: the first line that names a container."""
-    for line in text.splitlines():
-        found = container_of(line.split(":", 2)[-1], containerd=containerd)
-        if found.id:
-            return found
-    return HOST

@@ -61,14 +61,6 @@ def link(path: Path) -> str | None:
         return None
 
 
-def cgroup_text(pid: int, proc: Path = PROC) -> str:
-    """The text of a process's ``cgroup`` file; "" if it is gone."""
-    try:
-        return (proc / str(pid) / "cgroup").read_text()
-    except OSError:
-        return ""
-
-
 def _stat(folder: Path) -> tuple[str, list[str]]:
     text = (folder / "stat").read_bytes()
     # A name may hold blanks and parentheses; the last one closes it.

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from sidekick.sensor.cgroups import HOST, container_of, container_of_lines
+from sidekick.sensor.cgroups import HOST, container_of
 
 ID = "3ad7b26ded6d8e7b23da7d48fe889434573036c27ae5a74837233de441c3601e"
 OTHER = "0" * 64
@@ -74,10 +74,3 @@ def test_a_path_of_two_parts_is_containerds_only_where_that_runs() -> None:
     assert container_of("/system.slice/ssh.service", containerd=True) == HOST
     assert container_of("/a/b/c", containerd=True) == HOST
     assert container_of("/default/" + "a" * 65, containerd=True) == HOST
-
-
-def test_the_first_line_that_names_a_container_counts() -> None:
-    text = f"9:name=systemd:/\n8:pids:/docker/{ID}\n0::/docker/{OTHER}\n"
-    assert container_of_lines(text).id == ID
-    assert container_of_lines("0::/\n") == HOST
-    assert container_of_lines("") == HOST

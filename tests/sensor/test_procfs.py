@@ -29,7 +29,6 @@ def test_this_process_is_seen_as_it_is() -> None:
 
 def test_one_that_is_gone_is_none(tmp_path: Path) -> None:
     assert procfs.read_process(1, tmp_path) is None
-    assert procfs.cgroup_text(1, tmp_path) == ""
 
 
 def test_a_name_with_parentheses_does_not_confuse() -> None:
