@@ -152,9 +152,10 @@ def _choose_programs() -> frozenset[str]:
 
 def _unavailable(error: BpfError) -> SensorUnavailable:
     if error.errno == errno.EPERM:
+        refused = str(error).partition("\n")[0]  # libbpf's log guesses at other reasons
         return SensorUnavailable(
             "the sensor needs root, or CAP_BPF and CAP_PERFMON (in a container also: no seccomp"
-            f" profile that forbids bpf(2)): {error}"
+            f" profile that forbids bpf(2)): {refused}"
         )
     release = platform.release()
     if _version(release) < OLDEST_KERNEL:

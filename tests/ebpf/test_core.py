@@ -52,6 +52,12 @@ def test_a_kernel_that_is_too_old_is_told_in_a_sentence(
     assert sentence in str(_unavailable(BpfError(errno, "cannot load")))
 
 
+def test_missing_rights_are_one_line() -> None:
+    refused = BpfError(1, "cannot load: Operation not permitted\n  libbpf: is the kernel too old?")
+
+    assert str(_unavailable(refused)).endswith("cannot load: Operation not permitted")
+
+
 @pytest.mark.parametrize("kernel", KERNELS, ids=lambda path: path.stem)
 @pytest.mark.parametrize("machine", ["x86_64"])
 def test_a_kernel_has_every_field_that_the_object_does_not_ask_for_first(
