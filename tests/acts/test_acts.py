@@ -31,7 +31,8 @@ WITHOUT = {"Kubernetes API contacted from a container"}
 ATTEMPTS = 4
 PATIENCE_SECS = 8.0
 UNSEEN = {"User namespace made in a container", "Change namespace privileges via unshare"}
-"""The sensor tells of the capabilities after a call, and a new user namespace gives all of them."""
+"""The rules of one act, which gives up its rights and executes nothing before the call: what a
+process may do, the sensor (as Falco) knows from its last event, and there is none in between."""
 WITHOUT_OF_FALCO = {
     "Contact K8S API Server From Container": "asks for a name of the address",
     "Detect outbound connections to common miner pool ports": "asks for a name of the address",
