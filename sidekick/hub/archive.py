@@ -45,14 +45,17 @@ class Archive:
         if not self._path.exists():
             raise FileNotFoundError(f"{self._path}: no alert log here")
         self._local = threading.local()
+        self._opened: list[sqlite3.Connection] = []
         self._threads = ThreadPoolExecutor(2, thread_name_prefix="log-reader")
         self._make_id = id_maker(
             self._db().execute("SELECT value FROM meta WHERE key = 'node'").fetchone()[0]
         )
 
     def close(self) -> None:
-        """End the threads; connections close with them."""
+        """End the threads and close their connections."""
         self._threads.shutdown(wait=True, cancel_futures=True)
+        for db in self._opened:
+            db.close()
 
     async def run(self, function: Callable[[], T]) -> T:
         """Run one of the reading functions below in a reader thread; raises ``LogUnreadable``."""
@@ -63,7 +66,9 @@ class Archive:
 
     def _db(self) -> sqlite3.Connection:
         if not hasattr(self._local, "db"):
-            db = sqlite3.connect(f"file:{self._path}?mode=ro", uri=True, isolation_level=None)
+            place = f"file:{self._path}?mode=ro"
+            db = sqlite3.connect(place, uri=True, isolation_level=None, check_same_thread=False)
+            self._opened.append(db)
             db.execute("PRAGMA busy_timeout=5000")
             db.execute("PRAGMA cache_size=-1024")
             db.text_factory = bytes

@@ -37,6 +37,18 @@ _PAGE = 16_384
 """Bytes of a page. With SQLite's own 4,096 an alert leaves a quarter of its page empty, and moving
 the write-ahead log into the database takes 15 ms in place of 4."""
 
+_PRAGMAS = (
+    f"page_size={_PAGE}",  # counts for a new log
+    "journal_mode=WAL",
+    "synchronous=FULL",
+    "busy_timeout=5000",
+    "cache_size=-4096",
+    "journal_size_limit=16777216",
+    "secure_delete=FAST",  # ON, as Debian builds it, writes all that is removed
+    "wal_autocheckpoint=0",  # see checkpoint
+    "temp_store=MEMORY",
+)
+
 
 class LogError(SidekickError):
     """The alert log cannot be opened."""
@@ -93,33 +105,23 @@ class Spool:
     def __init__(self, directory: Path, config: LogConfig) -> None:
         self.path = directory / "alerts.db"
         self._lock = _lock(directory)
-        try:
-            _for_us_alone(self.path)
-            self._db = sqlite3.connect(
-                self.path, isolation_level=None, check_same_thread=False, cached_statements=64
-            )
-            for pragma in (
-                f"page_size={_PAGE}",  # counts for a new log
-                "journal_mode=WAL",
-                "synchronous=FULL",
-                "busy_timeout=5000",
-                "cache_size=-4096",
-                "journal_size_limit=16777216",
-                "secure_delete=FAST",  # ON, as Debian builds it, writes all that is removed
-                "wal_autocheckpoint=0",  # see checkpoint
-                "temp_store=MEMORY",
-            ):
-                self._db.execute(f"PRAGMA {pragma}")
-            self.node = schema.prepare(self._db)
-            self.room = Room(self._db, directory, config)
-            self._enough = min(_CHECKPOINT_BYTES, self.room.held // 2 or _CHECKPOINT_BYTES)
-            self._unsaved = self._enough
-        except schema.LogVersionError as error:
-            self._lock.close()
-            raise LogError(f"{self.path}: {error}") from error
-        except sqlite3.Error as error:
-            self._lock.close()
-            raise LogError.of(self.path, error) from error
+        with contextlib.ExitStack() as opened:
+            opened.callback(self._lock.close)
+            try:
+                _for_us_alone(self.path)
+                self._db = _connect(self.path)
+                opened.callback(self._db.close)
+                for pragma in _PRAGMAS:
+                    self._db.execute(f"PRAGMA {pragma}")
+                self.node = schema.prepare(self._db)
+                self.room = Room(self._db, directory, config)
+            except schema.LogVersionError as error:
+                raise LogError(f"{self.path}: {error}") from error
+            except sqlite3.Error as error:
+                raise LogError.of(self.path, error) from error
+            opened.pop_all()
+        self._enough = min(_CHECKPOINT_BYTES, self.room.held // 2 or _CHECKPOINT_BYTES)
+        self._unsaved = self._enough
 
     def close(self) -> None:
         """Close it; a later start finds everything written so far."""
@@ -243,6 +245,12 @@ def _insert(db: sqlite3.Connection, sql: str, rows: Sequence[tuple[Any, ...]]) -
         places = f"({','.join('?' * len(rows[start]))})"
         db.execute(sql + ",".join([places] * count), values)
         start += count
+
+
+def _connect(path: Path) -> sqlite3.Connection:
+    return sqlite3.connect(
+        path, isolation_level=None, check_same_thread=False, cached_statements=64
+    )
 
 
 def _for_us_alone(path: Path) -> None:

@@ -53,6 +53,9 @@ async def admin_listener(config: AdminConfig) -> socket.socket:
 
 def cannot_listen(listen: ListenerConfig, error: OSError) -> str:
     """What is in the way of the listener for alerts, and what to do."""
+    if error.errno is None and "could not bind on any address" in str(error):
+        # From Python 3.12 on, asyncio tries all addresses of a name and then says only this.
+        error = OSError(errno.EADDRNOTAVAIL, "")
     if (error.errno or 0) < 0:  # getaddrinfo's
         advice = "listen.address is neither an address nor a name that is known here"
     else:

@@ -13,7 +13,7 @@ from tests.faults.load import Load
 from tests.faults.receiver import Receiver, receiver
 from tests.faults.system import free_port, system, until
 
-_KILLS = int(os.environ.get("SIDEKICK_FAULT_KILLS", "12"))
+_KILLS = int(os.environ.get("SIDEKICK_FAULT_KILLS", "20"))
 _CONCURRENCY = 8
 
 

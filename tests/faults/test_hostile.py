@@ -13,7 +13,7 @@ from tests.faults.load import Load, alert, post, quantile
 from tests.faults.receiver import receiver
 from tests.faults.system import system, until
 
-_BODIES = int(os.environ.get("SIDEKICK_FAULT_BODIES", "50000"))
+_BODIES = int(os.environ.get("SIDEKICK_FAULT_BODIES", "100000"))
 _SENDERS = 16
 
 

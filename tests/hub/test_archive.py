@@ -50,6 +50,17 @@ def test_where_there_is_no_log_one_is_told(tmp_path: Path) -> None:
         Archive(tmp_path)
 
 
+async def test_connections_end_with_it_those_of_its_threads_too(
+    spool: Spool, tmp_path: Path
+) -> None:
+    opened = Archive(tmp_path)
+    of_a_thread = await opened.run(opened._db)
+    opened.close()
+    for db in (opened._db(), of_a_thread):
+        with pytest.raises(sqlite3.ProgrammingError, match="closed"):
+            db.execute("SELECT 1")
+
+
 async def test_an_envelope_is_read_as_it_was_written(spool: Spool, archive: Archive) -> None:
     body = '{"output":"café\\n","x":"\u2028"}'.encode()
     spool.write(Group(rows=[(7, 1_500_000, -3, Priority.ERROR, 0b10, "print", body)]))

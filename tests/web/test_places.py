@@ -49,3 +49,9 @@ async def test_what_is_in_the_way_is_told_with_what_to_do(address: str, said: st
             told = cannot_listen(config, error)
     assert told.startswith(f"cannot listen on {address}:{config.port}: ")
     assert said in told
+
+
+def test_an_address_of_no_interface_is_told_also_where_asyncio_gives_no_number() -> None:
+    config = ListenerConfig(address="192.0.2.1", port=1)
+    error = OSError("could not bind on any address out of [('192.0.2.1', 1)]")
+    assert "Cannot assign requested address; no interface" in cannot_listen(config, error)
