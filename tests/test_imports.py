@@ -14,11 +14,22 @@ import sidekick
 
 ROOT = Path(sidekick.__file__).parent
 EVERYTHING = {"*"}
-DATA = {"model", "errors", "section", "document", "rfc3339", "go_json", "heartbeat", "go_template"}
+DATA = {
+    "model",
+    "errors",
+    "section",
+    "document",
+    "rfc3339",
+    "go_json",
+    "heartbeat",
+    "go_template",
+    "tls",
+}
 
 MAY_IMPORT: dict[str, set[str]] = {
     "acts": {"errors"},
     "allocator": set(),
+    "tls": set(),
     "model": set(),
     "errors": set(),
     "go_json": set(),

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 import msgspec
 
+from sidekick.tls import verifying_context
+
 if TYPE_CHECKING:
     import httpx
 
@@ -104,7 +106,7 @@ class Api:
 
     def _context(self) -> ssl.SSLContext:
         try:
-            return ssl.create_default_context(cafile=self._authorities or None)
+            return verifying_context(self._authorities or None)
         except OSError as error:
             raise click.UsageError(f"--ca {self._authorities}: {error.strerror or error}") from None
 

@@ -6,13 +6,13 @@ import http.client
 import json
 import logging
 import socket
-import ssl
 from pathlib import Path
 from urllib.parse import urlsplit
 
 from sidekick import heartbeat
 from sidekick.errors import ConfigError
 from sidekick.heartbeat import Heartbeat
+from sidekick.tls import verifying_context
 
 log = logging.getLogger(__name__)
 
@@ -99,7 +99,7 @@ class HubClient:
             return http.client.HTTPConnection(
                 parts.hostname, parts.port or 2801, timeout=_TIMEOUT_SECS
             )
-        context = ssl.create_default_context(cafile=None if ca is None else str(ca))
+        context = verifying_context(ca)
         return http.client.HTTPSConnection(
             parts.hostname, parts.port or 2801, timeout=_TIMEOUT_SECS, context=context
         )

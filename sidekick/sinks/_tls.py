@@ -10,6 +10,7 @@ from pydantic import model_validator
 
 from sidekick.errors import ConfigError
 from sidekick.section import Secret, Section
+from sidekick.tls import verifying_context
 
 
 class TlsConfig(Section):
@@ -53,7 +54,7 @@ def client_context(tls: TlsConfig) -> ssl.SSLContext:
 def _trusting(tls: TlsConfig) -> ssl.SSLContext:
     file = tls.ca_file
     try:
-        context = ssl.create_default_context(cafile=file)
+        context = verifying_context(file)
         for file in tls.extra_ca_files:
             context.load_verify_locations(file)
     except (OSError, ssl.SSLError) as error:
