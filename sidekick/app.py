@@ -18,7 +18,7 @@ from typing import Any, TextIO
 from prometheus_client import disable_created_metrics
 
 from sidekick import logs, metrics
-from sidekick.allocator import use_one_arena
+from sidekick.allocator import give_back, use_one_arena
 from sidekick.errors import ConfigError
 from sidekick.hub.event_counts import EventCounts
 from sidekick.hub.exposed import Exposed
@@ -349,6 +349,7 @@ def _admin_application() -> Any:
 def _freeze() -> None:
     """What start-up made stays for good: no collection needs to look at it again."""
     gc.collect()
+    give_back()
     gc.freeze()
     gc.enable()
     gc.set_threshold(20_000, 20, 50)

@@ -32,3 +32,23 @@ def test_threads_share_the_heap(wish: str, arenas: set[int]) -> None:
         [sys.executable, "-c", ARENAS, wish], capture_output=True, text=True, check=True
     )
     assert int(ran.stdout) in arenas
+
+
+HELD = """
+import os
+from sidekick.allocator import give_back, use_one_arena
+def resident():
+    return int(open("/proc/self/statm").read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+use_one_arena()
+kept = [bytes(5000) for _ in range(4000)]
+last = bytes(5000)
+kept.clear()
+before = resident()
+give_back()
+print(before - resident())
+"""
+
+
+def test_what_is_free_goes_back_to_the_system() -> None:
+    ran = subprocess.run([sys.executable, "-c", HELD], capture_output=True, text=True, check=True)
+    assert int(ran.stdout) > 15_000_000
