@@ -141,7 +141,7 @@ def test_five_destinations_get_everything_within_the_memory(
                 delivered = hub.delivered()
             record_property("MiB with five sinks at work", round(hub.rss_mib, 1))
 
-            assert hub.rss_mib < 192
+            assert hub.rss_mib < 160
             assert docker("inspect", "--format", "{{.State.OOMKilled}}", hub.id) == "false"
             docker("stop", "--time=20", hub.id)
             assert docker("inspect", "--format", "{{.State.ExitCode}}", hub.id) == "0"
