@@ -12,8 +12,8 @@ def use_one_arena() -> None:
     """Have all threads share the C library's heap; call it before there are any.
 
     glibc gives each thread an arena of its own and keeps what is freed there for that thread: with
-    five destinations 20 MiB that nobody uses. Only the thread that has the interpreter allocates,
-    so none waits for another. A C library that has no arenas is left as it is.
+    five destinations 20 MiB that nobody uses. Most of what allocates holds the interpreter's lock,
+    so hardly ever does one thread wait for another. A C library without arenas stays as it is.
     """
     with contextlib.suppress(AttributeError):
         ctypes.CDLL(None).mallopt(_M_ARENA_MAX, 1)

@@ -27,6 +27,7 @@ _KEPT = 507
 _CUT = "[...]"
 _NESTED = frozenset({dict, list})
 _TEST_RULE = "Test rule"  # whoever sends it
+_TEST_RULE_TEXT = _TEST_RULE.encode()
 _NANOSECONDS = re.compile(rb".{19}\.\d{8}[1-9]Z").fullmatch
 
 
@@ -105,7 +106,7 @@ def _shared(body: bytes, plain: bool) -> Payload:
 def _as_it_stands(body: bytes) -> bytes | None:
     """The canonical JSON at the beginning of a plain document; None where it differs in more than
     escapes."""
-    if len(body) > _LONG or _TEST_RULE.encode() in body or not _NANOSECONDS(document.time_of(body)):
+    if len(body) > _LONG or _TEST_RULE_TEXT in body or not _NANOSECONDS(document.time_of(body)):
         return None
     json = go_json.escaped(document.without_note(body))
     return json if len(json) <= _LONG else None
