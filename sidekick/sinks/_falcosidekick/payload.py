@@ -13,7 +13,6 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from functools import lru_cache
-from typing import Any
 
 import msgspec
 
@@ -25,7 +24,6 @@ _LONG = 4096
 _LONG_FIELD = 512
 _KEPT = 507
 _CUT = "[...]"
-_NESTED = frozenset({dict, list})
 _TEST_RULE = "Test rule"  # whoever sends it
 _TEST_RULE_TEXT = _TEST_RULE.encode()
 _NANOSECONDS = re.compile(rb".{19}\.\d{8}[1-9]Z").fullmatch
@@ -49,24 +47,6 @@ class Payload(msgspec.Struct, gc=False):
     json: bytes = b""
 
 
-class _Canonical(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
-    """What of a document falcosidekick has too, in the same order."""
-
-    uuid: str
-    output: str
-    priority: str
-    rule: str
-    time: str
-    output_fields: dict[str, Any]
-    source: str
-    tags: list[str] = []
-    hostname: str = ""
-
-
-_decode = msgspec.json.Decoder(_Canonical).decode
-_encode_sorted = msgspec.json.Encoder(order="deterministic").encode
-
-
 def payload(envelope: Envelope, name: Callable[[str], str] | None = None) -> Payload:
     """The alert of a document of ours (see ``sidekick.document``); ``name`` renames fields.
 
@@ -85,10 +65,10 @@ def canonical(envelope: Envelope) -> bytes:
 
 @lru_cache(maxsize=1024)  # two batches of Elasticsearch or Loki, which come last
 def _shared(body: bytes, plain: bool) -> Payload:
-    json = _as_it_stands(body) if plain or _is_plain(body) else None
+    json = _as_it_stands(body) if plain else None
     if json is None:
         return _made(body, None)
-    found = _decode(body)
+    found = document.read(body)
     return Payload(
         found.uuid,
         found.output,
@@ -97,7 +77,7 @@ def _shared(body: bytes, plain: bool) -> Payload:
         found.time,
         found.output_fields,
         found.source,
-        found.tags,
+        list(found.tags),
         found.hostname,
         json,
     )
@@ -110,17 +90,6 @@ def _as_it_stands(body: bytes) -> bytes | None:
         return None
     json = go_json.escaped(document.without_note(body))
     return json if len(json) <= _LONG else None
-
-
-def _is_plain(body: bytes) -> bool:
-    """Whether a document is ``plain`` (see ``Envelope``): it is read and written for that."""
-    try:
-        found = _decode(body)
-        text = _encode_sorted(found)
-    except (ValueError, OverflowError, msgspec.DecodeError):
-        return False
-    nested = not _NESTED.isdisjoint(map(type, found.output_fields.values()))
-    return body.startswith(text[:-1]) and found.tags == sorted(found.tags) and not nested
 
 
 def _made(body: bytes, name: Callable[[str], str] | None) -> Payload:
